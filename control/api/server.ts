@@ -1,0 +1,136 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { z } from "zod";
+import { type Code, LimenError } from "../errors.ts";
+import { parseStrict } from "../strict.ts";
+import type { ServiceFace } from "./views.ts";
+
+const BODY_BYTES_MAX = 1024 * 1024;
+/** A page of decisions: about 1 MB of JSON. */
+const DECISIONS_MAX = 5_000;
+const HTTP_STATUS: Readonly<Record<Code, number>> = {
+  usage: 400,
+  input: 400,
+  refused: 409,
+  missing: 404,
+  unavailable: 503,
+  internal: 500,
+};
+/** Names a browser on another site cannot make a request carry (DNS rebinding). */
+const LOOPBACK_HOST = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
+
+const whole = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const applySchema = z.strictObject({
+  set: z.record(z.string(), z.union([z.string(), z.number()])),
+  by: z.string().max(200).optional(),
+  dryRun: z.boolean().optional(),
+});
+const turnSchema = z.strictObject({ by: z.string().max(200).optional() });
+
+async function readBody(request: IncomingMessage): Promise<unknown> {
+  if (!/^application\/json\b/.test(request.headers["content-type"] ?? "")) {
+    throw new LimenError("input", "send content-type: application/json");
+  }
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > BODY_BYTES_MAX) {
+      throw new LimenError("input", `the body is above ${BODY_BYTES_MAX} bytes`);
+    }
+    chunks.push(chunk as Buffer);
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString("utf8") || "{}");
+  } catch (thrown) {
+    throw new LimenError("input", "the body is not JSON", thrown);
+  }
+}
+
+function query(url: URL, name: string, preset: number): number {
+  const text = url.searchParams.get(name);
+  if (text === null) return preset;
+  return parseStrict(whole, text, { where: name });
+}
+
+async function route(service: ServiceFace, request: IncomingMessage): Promise<unknown> {
+  const url = new URL(request.url ?? "/", "http://localhost");
+  switch (`${request.method} ${url.pathname}`) {
+    case "GET /v1/status":
+      return service.status();
+    case "GET /v1/history":
+      return { events: await service.history(query(url, "since", 0)) };
+    case "GET /v1/decisions": {
+      const max = Math.min(query(url, "max", 1_000), DECISIONS_MAX);
+      return service.decisions(query(url, "since", 0), max);
+    }
+    case "POST /v1/apply": {
+      const body = parseStrict(applySchema, await readBody(request), { where: "apply" });
+      return service.apply({
+        set: body.set,
+        ...(body.by === undefined ? {} : { by: body.by }),
+        dryRun: body.dryRun ?? false,
+      });
+    }
+    case "POST /v1/off":
+    case "POST /v1/on": {
+      const body = parseStrict(turnSchema, await readBody(request), { where: "body" });
+      return service.turn(url.pathname === "/v1/off" ? "off" : "on", body.by ?? "http");
+    }
+    default:
+      throw new LimenError("missing", `no ${request.method} ${url.pathname}`);
+  }
+}
+
+function answer(response: ServerResponse, status: number, value: unknown): void {
+  const text = JSON.stringify(value);
+  response.writeHead(status, {
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(text),
+    "cache-control": "no-store",
+  });
+  response.end(text);
+}
+
+async function handle(
+  service: ServiceFace,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  try {
+    if (!LOOPBACK_HOST.test(request.headers.host ?? "")) {
+      throw new LimenError("refused", "this service answers to loopback names only");
+    }
+    answer(response, 200, await route(service, request));
+  } catch (thrown) {
+    const error = LimenError.from(thrown, `${request.method} ${request.url}`);
+    answer(response, HTTP_STATUS[error.code], {
+      error: { code: error.code, message: error.message },
+    });
+  }
+}
+
+export type ApiServer = { port: number; close(): Promise<void> };
+
+/** Serves the JSON API on a loopback address "HOST:PORT"; port 0 takes a free one. */
+export async function startApi(service: ServiceFace, address: string): Promise<ApiServer> {
+  const { hostname, port } = new URL(`http://${address}`);
+  const server: Server = createServer((request, response) => {
+    void handle(service, request, response);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => {
+      reject(new LimenError("unavailable", `listen.http ${address}: ${error.message}`, error));
+    });
+    // URL drops the default port: 80 would read as "".
+    server.listen(Number(port || "80"), hostname.replace(/^\[|\]$/g, ""), resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Argument, type Command } from "commander";
+import type { StatusView } from "../api/views.ts";
+import { LimenError } from "../errors.ts";
+import { callService, serverOf } from "./client.ts";
+import { type Column, type Format, formatRows, outputOption } from "./output.ts";
+import { CUT_COLUMNS, listCuts, PROXY_COLUMNS } from "./status.ts";
+
+const THINGS = ["models", "cuts", "proxies"] as const;
+type Thing = (typeof THINGS)[number];
+
+const MODEL_COLUMNS: readonly Column<StatusView["models"][number]>[] = [
+  { title: "model", of: (model) => model.name },
+  { title: "digest", of: (model) => model.digest },
+  { title: "objective", of: (model) => model.objective },
+  { title: "scope", of: (model) => model.scope },
+  { title: "audit", of: (model) => model.audit },
+  { title: "decisions", of: (model) => model.decisions },
+];
+
+function pick<Row>(rows: readonly Row[], name: string | undefined, nameOf: (row: Row) => string) {
+  if (name === undefined) return rows;
+  const found = rows.filter((row) => nameOf(row) === name);
+  if (found.length > 0) return found;
+  const known = [...new Set(rows.map(nameOf))].join(", ") || "none";
+  throw new LimenError("missing", `nothing named ${name}; there are: ${known}`);
+}
+
+function show(status: StatusView, thing: Thing, name: string | undefined, format: Format): string {
+  if (thing === "models") {
+    const rows = pick(status.models, name, (model) => model.name);
+    return formatRows(rows, MODEL_COLUMNS, format);
+  }
+  if (thing === "proxies") {
+    return formatRows(
+      pick(status.proxies, name, (proxy) => proxy.node),
+      PROXY_COLUMNS,
+      format,
+    );
+  }
+  const rows = pick(listCuts(status), name, (row) => row.model.name);
+  const whole = rows.map(({ model, ...row }) => ({ model: model.name, ...row }));
+  return formatRows(rows, CUT_COLUMNS, format, whole);
+}
+
+export function addGet(program: Command): void {
+  program
+    .command("get")
+    .description("models, cuts or proxies as rows")
+    .addArgument(new Argument("<thing>", "what to list").choices(THINGS))
+    .argument("[name]", "only this one")
+    .option("-w, --watch", "draw it anew each second")
+    .addOption(outputOption())
+    .addHelpText("after", "\nExamples:\n  limen get cuts bot\n  limen get proxies -o csv")
+    .action(
+      async (
+        thing: Thing,
+        name: string | undefined,
+        options: { output: Format; watch?: boolean },
+        command: Command,
+      ) => {
+        do {
+          const status = await callService<StatusView>(serverOf(command), "/v1/status");
+          console.log(show(status, thing, name, options.output));
+          if (options.watch) await sleep(1_000);
+        } while (options.watch);
+      },
+    );
+}

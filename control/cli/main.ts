@@ -1,0 +1,96 @@
+import { Command, CommanderError } from "commander";
+import { LimenError } from "../errors.ts";
+import { addApply } from "./apply.ts";
+import { addCompile } from "./compile.ts";
+import { addDemo } from "./demo.ts";
+import { addEnvoy } from "./envoy.ts";
+import { addFeatures } from "./features.ts";
+import { addGet } from "./get.ts";
+import { addHistory } from "./history.ts";
+import { addSwitch } from "./off-on.ts";
+import { addReplay } from "./replay.ts";
+import { addRun } from "./run.ts";
+import { addScore } from "./score.ts";
+import { addStatus } from "./status.ts";
+import { addVersion } from "./version.ts";
+
+const EXAMPLES = `
+Examples:
+  limen demo                          the whole arrow on a real Envoy, on this machine
+  limen run -f limen.yaml             the control service
+  limen status -w                     proxies, cuts, decisions, loss; live
+  limen compile models/bot            ONNX to table, with a report
+  limen apply --set bot.mode=tag      change what proxies do
+  limen off                           base state everywhere, until "limen on"
+
+Exit codes: 0 ok, 1 failed, 2 usage, 3 inconclusive.`;
+
+/** Words that name verbs of later versions, so that nobody takes them for a typing error. */
+const LATER = [
+  ..."install doctor explain simulate promote rollback pause resume cut export completion".split(
+    " ",
+  ),
+];
+
+function buildProgram(): Command {
+  const program = new Command("limen")
+    .description("Scores every request in Envoy with your model and keeps the threshold right.")
+    .option("--debug", "print stack traces with errors")
+    .option("--server <url>", "the control service (or LIMEN_SERVER)", "http://127.0.0.1:10080")
+    .addHelpText("after", EXAMPLES)
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined })
+    .showSuggestionAfterError(true)
+    .enablePositionalOptions();
+  addDemo(program);
+  addRun(program);
+  addCompile(program);
+  addFeatures(program);
+  addScore(program);
+  addGet(program);
+  addStatus(program);
+  addApply(program);
+  addSwitch(program);
+  addHistory(program);
+  addReplay(program);
+  addVersion(program);
+  addEnvoy(program);
+  for (const verb of program.commands)
+    verb.exitOverride().configureOutput({ outputError: () => undefined });
+  return program;
+}
+
+function usageLine(error: CommanderError, args: readonly string[]): string {
+  const verb = args.find((word) => !word.startsWith("-")) ?? "";
+  if (error.code === "commander.unknownCommand" && LATER.includes(verb)) {
+    return `limen: ${verb} is not in this version; "limen --help" lists what is`;
+  }
+  const what = error.message.replace(/^error: /, "").replace(/\n/g, " ");
+  return `limen: ${what}; see "limen ${verb && !LATER.includes(verb) ? `${verb} ` : ""}--help"`;
+}
+
+/**
+ * Runs one command line and gives its exit code: 0 ok, 1 failed, 2 usage, 3 inconclusive.
+ * Never throws; errors are one line on standard error, with the stack under --debug.
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  const program = buildProgram();
+  try {
+    if (args.length === 0) {
+      program.outputHelp();
+      return 0;
+    }
+    await program.parseAsync(args, { from: "user" });
+    return Number(process.exitCode ?? 0);
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) {
+      if (thrown.exitCode === 0) return 0;
+      console.error(usageLine(thrown, args));
+      return 2;
+    }
+    const error = LimenError.from(thrown, "limen");
+    console.error(`limen: ${error.message}`);
+    if (args.includes("--debug")) console.error(error.cause ?? error.stack);
+    return error.exitCode;
+  }
+}

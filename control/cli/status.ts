@@ -1,0 +1,105 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Command } from "commander";
+import type { ModelView, ProxyView, StatusView } from "../api/views.ts";
+import { callService, serverOf } from "./client.ts";
+import { type Column, type Format, formatRows, outputOption } from "./output.ts";
+
+const percent = (share: number | null): string =>
+  share === null ? "-" : `${(share * 100).toFixed(2)}%`;
+const ago = (at: number | null): string =>
+  at === null ? "never" : `${Math.max(0, Math.round((Date.now() - at) / 1000))} s ago`;
+
+export const PROXY_COLUMNS: readonly Column<ProxyView>[] = [
+  { title: "proxy", of: (proxy) => proxy.node },
+  { title: "connected", of: (proxy) => (proxy.connected ? "yes" : "no") },
+  { title: "acked", of: (proxy) => proxy.acked },
+  { title: "runs table", of: (proxy) => proxy.tableDigest },
+  { title: "ack ms", of: (proxy) => proxy.lastAckMs?.toFixed(1) ?? null },
+  { title: "last record", of: (proxy) => ago(proxy.lastRecordAt) },
+  { title: "refused", of: (proxy) => proxy.nacked.length },
+  { title: "workload", of: (proxy) => proxy.workload, wide: true },
+];
+
+type CutRow = {
+  model: ModelView;
+  segment: string;
+  tag: string;
+  mode: string;
+  share: number | null;
+} & {
+  score: number | null;
+  bin: number;
+  source: string;
+  decisions: number;
+};
+
+export const CUT_COLUMNS: readonly Column<CutRow>[] = [
+  { title: "cut", of: (row) => `${row.model.name}/${row.segment}.${row.tag}` },
+  { title: "mode", of: (row) => row.mode },
+  { title: "score", of: (row) => row.score?.toFixed(4) ?? "none" },
+  { title: "from", of: (row) => row.source },
+  { title: "objective", of: (row) => row.model.objective },
+  { title: "decisions", of: (row) => row.decisions },
+  { title: "at or above", of: (row) => percent(row.share) },
+  { title: "bin", of: (row) => row.bin, wide: true },
+  { title: "scope", of: (row) => row.model.scope, wide: true },
+  { title: "model digest", of: (row) => row.model.digest, wide: true },
+];
+
+/** One row for each model, segment and tag. */
+export function listCuts(status: StatusView): CutRow[] {
+  return status.models.flatMap((model) =>
+    model.segments.flatMap((segment) =>
+      Object.entries(segment.cuts).map(([tag, cut]) => ({
+        model,
+        segment: segment.name,
+        tag,
+        mode: segment.mode,
+        share: segment.share,
+        decisions: segment.decisions,
+        ...cut,
+      })),
+    ),
+  );
+}
+
+/** The whole service on one screen. */
+export function formatStatus(status: StatusView, format: Format): string {
+  if (format === "json" || format === "yaml") return formatRows([], [], format, status);
+  const { log } = status;
+  const lines = [
+    `limen ${status.version}: ${status.state === "off" ? "OFF (base state everywhere; limen on)" : "live"}, table ${status.tableDigest} serial ${status.serial}, pushed ${ago(status.pushedAt)}`,
+    `decisions ${log.decisions}, lost ${log.lost}, duplicates ${log.duplicates}, rejected ${log.rejected}, dropped ${log.dropped}`,
+    "",
+    status.proxies.length === 0
+      ? "no proxy has connected yet"
+      : formatRows(status.proxies, PROXY_COLUMNS, format),
+    "",
+    formatRows(listCuts(status), CUT_COLUMNS, format),
+  ];
+  for (const model of status.models) {
+    if (model.waiting !== null) lines.push("", `${model.name}: ${model.waiting}`);
+  }
+  return lines.join("\n");
+}
+
+export function addStatus(program: Command): void {
+  program
+    .command("status")
+    .description("one screen: proxies, cuts, decisions, loss")
+    .option("-w, --watch", "draw it anew each second")
+    .addOption(outputOption(["table", "wide", "json", "yaml"]))
+    .addHelpText("after", "\nExamples:\n  limen status -w\n  limen status -o json")
+    .action(async (options: { watch?: boolean; output: Format }, command: Command) => {
+      const server = serverOf(command);
+      do {
+        const text = formatStatus(
+          await callService<StatusView>(server, "/v1/status"),
+          options.output,
+        );
+        if (options.watch && process.stdout.isTTY) process.stdout.write("\x1b[H\x1b[2J");
+        console.log(text);
+        if (options.watch) await sleep(1_000);
+      } while (options.watch);
+    });
+}

@@ -1,0 +1,214 @@
+import { existsSync, readFileSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
+import { parseDocument } from "yaml";
+import { z } from "zod";
+import { LimenError } from "./errors.ts";
+import { parseStrict } from "./strict.ts";
+
+const HOST_PORT = /^(127\.0\.0\.1|localhost|\[::1\]):(\d{1,5})$/;
+const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
+const SIZE = /^(\d+(?:\.\d+)?)(KiB|MiB|GiB)$/;
+const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const UNIT_BYTES = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
+
+/** Milliseconds of `90s`, `1h`, `250ms`. */
+export const duration = z
+  .string()
+  .regex(DURATION, "a duration like 250ms, 30s, 5m, 1h, 7d")
+  .transform((text) => {
+    const [, count, unit] = DURATION.exec(text) ?? [];
+    return Number(count) * UNIT_MS[(unit ?? "s") as keyof typeof UNIT_MS];
+  });
+
+/** Bytes of `10GiB`. */
+const size = z
+  .string()
+  .regex(SIZE, "a size like 512MiB or 10GiB")
+  .transform((text) => {
+    const [, count, unit] = SIZE.exec(text) ?? [];
+    return Number(count) * UNIT_BYTES[(unit ?? "GiB") as keyof typeof UNIT_BYTES];
+  });
+
+const address = z
+  .string()
+  .regex(
+    HOST_PORT,
+    "127.0.0.1:PORT, localhost:PORT or [::1]:PORT; other addresses are refused until listeners check who calls",
+  );
+const share = z.number().min(0).max(1);
+const mode = z.enum(["off", "shadow", "tag"]);
+const objective = z.string().regex(/^[a-z]+:/, 'an objective like "alert:0.02"');
+const tagSettings = z.strictObject({
+  objective: objective.optional(),
+  cut: share.optional(),
+  scope: z.enum(["overall", "segment"]).optional(),
+});
+const segmentSettings = z.object({ mode: mode.optional() }).catchall(tagSettings);
+const modelSettings = z
+  .object({
+    mode: mode.default("shadow"),
+    audit: share.default(0.02),
+    segments: z.record(z.string(), segmentSettings).default({}),
+  })
+  .catchall(tagSettings);
+
+const exempt = z.strictObject({
+  header: z.string().optional(),
+  path: z.string().optional(),
+  authority: z.string().optional(),
+  equals: z.string().optional(),
+  prefix: z.string().optional(),
+});
+
+/** Keys every limen.yaml may have; each other top key is a model's name. */
+export const settingsSchema = z
+  .object({
+    limen: z.literal(1),
+    models: z.array(z.string()).min(1).max(8),
+    listen: z
+      .strictObject({
+        xds: address.default("127.0.0.1:18000"),
+        http: address.default("127.0.0.1:10080"),
+      })
+      .prefault({}),
+    log: z
+      .string()
+      .regex(/^sqlite:.+/, '"sqlite:FILE"; other event logs are not in this version')
+      .default("sqlite:./limen.db"),
+    segments: z
+      .strictObject({
+        of: z.string().default("path"),
+        prefix: z.record(z.string(), z.string()).optional(),
+        equals: z.record(z.string(), z.string()).optional(),
+      })
+      .prefault({}),
+    exempt: z.array(exempt).max(64).default([]),
+    trust: z.enum(["nobody", "mesh"]).default("nobody"),
+    token: z.boolean().default(false),
+    ttl: z
+      .string()
+      .regex(/^off$|^\d+(?:\.\d+)?(?:ms|s|m|h|d)$/, 'a duration like 30s or 1h, or "off"')
+      .transform((text) => (text === "off" ? 0 : duration.parse(text)))
+      .default(UNIT_MS.h),
+    cohort: duration.default(1_000),
+    wasm: z.string().optional(),
+    keep: z
+      .strictObject({
+        decisions: duration.default(7 * UNIT_MS.d),
+        vectors: share.default(0),
+        disk: size.default(10 * UNIT_BYTES.GiB),
+      })
+      .prefault({}),
+  })
+  .catchall(modelSettings);
+
+/** Keys of limen.yaml that later versions read. */
+const LATER = ["auth", "labels", "onDrift", "rollout", "notify", "policy"];
+const LATER_OF_MODEL = ["confidence", "otherwise", "simultaneous"];
+
+export type ModelSettings = z.output<typeof modelSettings>;
+export type TagSettings = z.output<typeof tagSettings>;
+export type Settings = {
+  file: string | null;
+  /** Folders of the models, absolute, and their settings in the same order. */
+  models: readonly { folder: string; name: string; settings: ModelSettings }[];
+  listen: { xds: string; http: string };
+  logFile: string;
+  segments: { of: string; match: "prefix" | "equals"; entries: Readonly<Record<string, string>> };
+  exempt: readonly z.output<typeof exempt>[];
+  trustMesh: boolean;
+  token: boolean;
+  ttlMs: number;
+  cohortMs: number;
+  wasm: string | null;
+  keep: { decisionsMs: number; vectors: number; diskBytes: number };
+  /** One line for each value the file did not give. */
+  defaults: readonly string[];
+};
+
+function readYaml(file: string): unknown {
+  if (!existsSync(file)) {
+    throw new LimenError("input", `${file}: no such file; write one or run without -f`);
+  }
+  const document = parseDocument(readFileSync(file, "utf8"), { version: "1.2" });
+  const problem = document.errors[0];
+  if (problem) throw new LimenError("input", `${file}: ${problem.message.split("\n")[0]}`);
+  return document.toJS();
+}
+
+/** A line for each default a person would want to know of. */
+function listDefaults(given: Record<string, unknown>, settings: Settings): string[] {
+  const lines: string[] = [];
+  const note = (key: string, text: string): void => {
+    if (!(key in given)) lines.push(text);
+  };
+  note("log", `log: sqlite:${settings.logFile}`);
+  note("listen", `listen: xds ${settings.listen.xds}, http ${settings.listen.http}`);
+  note("ttl", `ttl: ${settings.ttlMs / UNIT_MS.h}h (proxies fall to the base state after it)`);
+  for (const { name, settings: own } of settings.models) {
+    if (!(name in given)) {
+      lines.push(`${name}: mode ${own.mode}, audit ${own.audit} (nothing is tagged yet)`);
+    }
+  }
+  return lines;
+}
+
+/**
+ * Checks the value of a limen.yaml. Paths in it are relative to `folder`.
+ * Throws "input" with the file, the key and the nearest known key.
+ */
+export function parseSettings(value: unknown, file: string | null, folder: string): Settings {
+  const where = file ?? "settings";
+  const given = (value ?? {}) as Record<string, unknown>;
+  const names = Array.isArray(given["models"])
+    ? given["models"].map((m) => basename(String(m)))
+    : [];
+  const parsed = parseStrict(settingsSchema, value, {
+    where,
+    later: LATER,
+    laterBelow: LATER_OF_MODEL,
+    open: names,
+  });
+  const { prefix, equals, of } = parsed.segments;
+  if (prefix && equals) {
+    throw new LimenError("input", `${where}: segments: give "prefix" or "equals", not both`);
+  }
+  const settings: Settings = {
+    file,
+    models: parsed.models.map((path) => {
+      const name = basename(path);
+      const own = (parsed as Record<string, unknown>)[name];
+      return {
+        folder: resolve(folder, path),
+        name,
+        settings: own === undefined ? modelSettings.parse({}) : (own as ModelSettings),
+      };
+    }),
+    listen: parsed.listen,
+    logFile: resolve(folder, parsed.log.slice("sqlite:".length)),
+    segments: {
+      of,
+      match: equals ? "equals" : "prefix",
+      entries: equals ?? prefix ?? {},
+    },
+    exempt: parsed.exempt,
+    trustMesh: parsed.trust === "mesh",
+    token: parsed.token,
+    ttlMs: parsed.ttl,
+    cohortMs: parsed.cohort,
+    wasm: parsed.wasm === undefined ? null : resolve(folder, parsed.wasm),
+    keep: {
+      decisionsMs: parsed.keep.decisions,
+      vectors: parsed.keep.vectors,
+      diskBytes: parsed.keep.disk,
+    },
+    defaults: [],
+  };
+  return { ...settings, defaults: listDefaults(given, settings) };
+}
+
+/** Reads and checks a limen.yaml; without a file every value is its default. */
+export function readSettings(file: string | null, folder: string): Settings {
+  if (file === null) return parseSettings({ limen: 1, models: ["models/bot"] }, null, folder);
+  return parseSettings(readYaml(file), file, dirname(resolve(folder, file)));
+}

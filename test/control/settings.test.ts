@@ -1,0 +1,65 @@
+import { describe, expect, it } from "vitest";
+import { parseSettings, readSettings } from "../../control/settings.ts";
+
+const parse = (extra: Record<string, unknown>) =>
+  parseSettings({ limen: 1, models: ["models/bot"], ...extra }, "limen.yaml", "/etc/limen");
+
+describe("parseSettings", () => {
+  it("gives every default a line, so that nobody runs on a value unseen", () => {
+    const { defaults } = parse({});
+    expect(defaults.map((line) => line.split(":")[0])).toEqual(["log", "listen", "ttl", "bot"]);
+  });
+
+  it("prints no line for a value the file gives", () => {
+    expect(parse({ ttl: "2h" }).defaults.some((line) => line.startsWith("ttl"))).toBe(false);
+  });
+
+  it("starts a model without settings in shadow", () => {
+    expect(parse({}).models[0]?.settings).toEqual({ mode: "shadow", audit: 0.02, segments: {} });
+  });
+
+  it("resolves files against the folder of limen.yaml", () => {
+    const settings = parse({ log: "sqlite:./a.db" });
+    expect([settings.logFile, settings.models[0]?.folder]).toEqual([
+      "/etc/limen/a.db",
+      "/etc/limen/models/bot",
+    ]);
+  });
+
+  it("reads durations and sizes with their units", () => {
+    const { ttlMs, keep } = parse({ ttl: "90s", keep: { decisions: "2d", disk: "1.5GiB" } });
+    expect([ttlMs, keep.decisionsMs, keep.diskBytes]).toEqual([90_000, 172_800_000, 1_610_612_736]);
+  });
+
+  it("turns the dead-man's switch off only when told so in words", () => {
+    expect(parse({ ttl: "off" }).ttlMs).toBe(0);
+  });
+
+  const refused: readonly [string, Record<string, unknown>, RegExp][] = [
+    [
+      "an unknown top key",
+      { lissten: {} },
+      /unknown key lissten; the nearest known key is "listen"/,
+    ],
+    ["an unknown key below", { listen: { xdss: "a" } }, /unknown key listen\.xdss.*"xds"/],
+    ["an unknown key of a model", { bot: { mod: "tag" } }, /bot\.mod.*"mode"/],
+    ["a key of a later version", { labels: [] }, /labels is not in this version/],
+    [
+      "a key of a later version in a tag",
+      { bot: { bot: { objective: "alert:0.1", confidence: 0.9 } } },
+      /bot\.bot\.confidence is not in this version/,
+    ],
+    ["a listener off loopback", { listen: { xds: "0.0.0.0:18000" } }, /listen\.xds.*refused/],
+    ["another event log", { log: "kafka://b1:9092" }, /log: .*not in this version/],
+    ["a duration without a unit", { ttl: "10" }, /ttl: .*duration/],
+    ["a share above 1", { bot: { audit: 1.5 } }, /bot\.audit/],
+    ["both ways to match segments", { segments: { prefix: {}, equals: {} } }, /not both/],
+  ];
+  it.each(refused)("refuses %s in one line", (_, extra, message) => {
+    expect(() => parse(extra)).toThrow(message);
+  });
+
+  it("names a file that is not there", () => {
+    expect(() => readSettings("/nonexistent/limen.yaml", "/")).toThrow(/no such file/);
+  });
+});
