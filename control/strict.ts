@@ -67,6 +67,23 @@ function checkTopKeys(schema: z.ZodType, value: unknown, options: StrictOptions)
   if (wrong !== undefined) throw unknownKey(wrong, [], known, options);
 }
 
+/** The first issue of zod as an error of ours. */
+function issueError(schema: z.ZodType, issue: z.core.$ZodIssue, options: StrictOptions) {
+  if (issue.code === "unrecognized_keys") {
+    const known = knownKeys(schema, issue.path);
+    return unknownKey(issue.keys[0] ?? "", issue.path, known, options);
+  }
+  const parent = issue.path.slice(0, -1);
+  const last = String(issue.path.at(-1) ?? "");
+  if (options.laterBelow?.includes(last)) return unknownKey(last, parent, [], options);
+  const known = knownKeys(schema, parent);
+  // Below the top a catch-all takes an unknown key for a name and misses the settings under it.
+  const swallowed = parent.length > 0 && known.length > 0 && !known.includes(last);
+  if (issue.code === "invalid_type" && swallowed) return unknownKey(last, parent, known, options);
+  const at = issue.path.length > 0 ? `${pathText(issue.path)}: ` : "";
+  return new LimenError("input", `${options.where}: ${at}${issue.message}`);
+}
+
 /**
  * Checks a value read from a file a person wrote. Throws "input" in one line: file, key, what was
  * expected, and for an unknown key the nearest known one or "not in this version".
@@ -80,17 +97,6 @@ export function parseStrict<Schema extends z.ZodType>(
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
-  if (issue?.code === "unrecognized_keys") {
-    throw unknownKey(issue.keys[0] ?? "", issue.path, knownKeys(schema, issue.path), options);
-  }
-  const parent = issue?.path.slice(0, -1) ?? [];
-  const last = String(issue?.path.at(-1) ?? "");
-  if (options.laterBelow?.includes(last)) throw unknownKey(last, parent, [], options);
-  const known = knownKeys(schema, parent);
-  if (issue?.code === "invalid_type" && parent.length > 0 && !known.includes(last)) {
-    // A catch-all took the key for a name and wanted settings below it.
-    if (known.length > 0) throw unknownKey(last, parent, known, options);
-  }
-  const at = issue && issue.path.length > 0 ? `${pathText(issue.path)}: ` : "";
-  throw new LimenError("input", `${options.where}: ${at}${issue?.message ?? "not valid"}`);
+  if (!issue) throw new LimenError("input", `${options.where}: not valid`);
+  throw issueError(schema, issue, options);
 }
