@@ -1,7 +1,7 @@
 import * as limit from "../models/limits.ts";
 import { LimenError } from "./errors.ts";
 import type { ModelSettings, Settings, TagSettings } from "./settings.ts";
-import { binOfScore } from "./table/score-scale.ts";
+import { binOfCut, binOfScore } from "./table/score-scale.ts";
 import type { Exempt, Feature, Mode, Model, ModelScore, Table, Tag } from "./table/table.ts";
 
 /** A model as compiled from its folder. */
@@ -68,7 +68,7 @@ export function modeOf(own: ModelSettings, segment: string): Mode {
 /** Objective of a tag in a segment: its own, else the model's preset; null when the cut is fixed. */
 export function objectiveOf(model: LoadedModel, own: ModelSettings, segment: string, tag: string) {
   const chosen = segmentTag(own, segment, tag);
-  if (chosen.objective !== undefined) return chosen.objective;
+  if (chosen.objective !== undefined) return chosen.objective === "none" ? null : chosen.objective;
   return chosen.cut === undefined ? model.presets.objective : null;
 }
 
@@ -90,7 +90,7 @@ export function chooseCut(
   if (bin !== undefined && objectiveOf(model, own, segment, tag) !== null) {
     return { bin, source: "learned" };
   }
-  if (chosen.cut !== undefined) return { bin: binOfScore(model.score, chosen.cut), source: "hand" };
+  if (chosen.cut !== undefined) return { bin: binOfCut(model.score, chosen.cut), source: "hand" };
   const preset = model.presets.cuts[tag];
   if (preset !== undefined) return { bin: binOfScore(model.score, preset), source: "preset" };
   return { bin: limit.CUT_NONE, source: "none" };

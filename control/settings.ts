@@ -35,12 +35,18 @@ const address = z
     HOST_PORT,
     "127.0.0.1:PORT, localhost:PORT or [::1]:PORT; other addresses are refused until listeners check who calls",
   );
-const share = z.number().min(0).max(1);
+const share = z.number().min(0, "a share from 0 to 1").max(1, "a share from 0 to 1");
+const score = z.number().min(0, "a score from 0 to 1").max(1, "a score from 0 to 1");
 const mode = z.enum(["off", "shadow", "tag"]);
-const objective = z.string().regex(/^[a-z]+:/, 'an objective like "alert:0.02"');
+const objective = z
+  .string()
+  .regex(/^([a-z]+:.+|none)$/, 'an objective like "alert:0.02", or "none"');
+const cut = z.union([score, z.string().regex(/^(bin:\d{1,4}|none)$/)], {
+  error: 'a score from 0 to 1, "bin:N" with N from 0 to 4095, or "none"',
+});
 const tagSettings = z.strictObject({
   objective: objective.optional(),
-  cut: share.optional(),
+  cut: cut.optional(),
   scope: z.enum(["overall", "segment"]).optional(),
 });
 const segmentSettings = z.object({ mode: mode.optional() }).catchall(tagSettings);
@@ -105,6 +111,9 @@ export const settingsSchema = z
 /** Keys of limen.yaml that later versions read. */
 const LATER = ["auth", "labels", "onDrift", "rollout", "notify", "policy"];
 const LATER_OF_MODEL = ["confidence", "otherwise", "simultaneous"];
+
+export const checkModelSettings = (value: unknown, where: string): ModelSettings =>
+  parseStrict(modelSettings, value, { where, laterBelow: LATER_OF_MODEL });
 
 export type ModelSettings = z.output<typeof modelSettings>;
 export type TagSettings = z.output<typeof tagSettings>;

@@ -25,3 +25,12 @@ export function scoreOfBin(
   const binned = model.lo + (bin * (model.hi - model.lo)) / limit.BINS;
   return model.output === "logistic" ? 1 / (1 + Math.exp(-binned)) : binned;
 }
+
+/** A cut as people write it: a score, `bin:N`, or `none`. */
+export function binOfCut(
+  model: Pick<ModelScore, "output" | "lo" | "hi">,
+  cut: number | string,
+): number {
+  if (typeof cut === "number") return binOfScore(model, cut);
+  return cut === "none" ? limit.CUT_NONE : Number(cut.slice("bin:".length));
+}
