@@ -96,7 +96,9 @@ export function parseStrict<Schema extends z.ZodType>(
   checkTopKeys(schema, value, options);
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const issue = result.error.issues[0];
+  // A mistyped key is also a missing one: name the typing error.
+  const { issues } = result.error;
+  const issue = issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0];
   if (!issue) throw new LimenError("input", `${options.where}: not valid`);
   throw issueError(schema, issue, options);
 }

@@ -61,6 +61,8 @@ export function formatRows<Row>(
     return [titles, ...cells].map((line) => line.map(csvCell).join(",")).join("\n");
   return layOut([
     titles.map((title) => title.toUpperCase()),
-    ...cells.map((line) => line.map((cell) => (cell === null ? "-" : String(cell)))),
+    ...cells.map((line) =>
+      line.map((cell) => (cell === null ? "-" : String(cell).replaceAll("\n", " "))),
+    ),
   ]);
 }

@@ -1,0 +1,120 @@
+import { request } from "node:http";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type ApiServer, startApi } from "../../../control/api/server.ts";
+import type { ApplyRequest, ServiceFace, StatusView } from "../../../control/api/views.ts";
+import { LimenError } from "../../../control/errors.ts";
+
+const asked: unknown[] = [];
+const service: ServiceFace = {
+  status: () => ({ state: "live" }) as StatusView,
+  history: async (since) => {
+    asked.push(since);
+    return [];
+  },
+  decisions: async (since, max) => {
+    asked.push({ since, max });
+    return { next: since, decisions: [] };
+  },
+  apply: async (change: ApplyRequest) => {
+    if ("no.such" in change.set) throw new LimenError("input", "no.such: no key");
+    return { tableDigest: "00", serial: 1, changed: true, note: JSON.stringify(change) };
+  },
+  turn: async (state, by) => ({
+    tableDigest: "00",
+    serial: 2,
+    changed: true,
+    note: `${state} ${by}`,
+  }),
+};
+
+let api: ApiServer;
+beforeAll(async () => {
+  api = await startApi(service, "127.0.0.1:0");
+});
+afterAll(() => api.close());
+
+type Answer = { status: number; body: string };
+function call(
+  method: string,
+  path: string,
+  headers: Record<string, string>,
+  body = "",
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      { port: api.port, host: "127.0.0.1", method, path, headers },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk) => chunks.push(chunk));
+        response.on("end", () =>
+          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
+        );
+      },
+    );
+    sent.on("error", reject);
+    sent.end(body);
+  });
+}
+const json = { "content-type": "application/json" };
+
+describe("startApi", () => {
+  it("answers the status as JSON", async () => {
+    expect(await call("GET", "/v1/status", {})).toEqual({ status: 200, body: '{"state":"live"}' });
+  });
+
+  it("hands the numbers of the query to the service", async () => {
+    await call("GET", "/v1/history?since=7", {});
+    expect(asked.at(-1)).toBe(7);
+  });
+
+  it("caps a page of decisions", async () => {
+    await call("GET", "/v1/decisions?since=1&max=1000000", {});
+    expect(asked.at(-1)).toEqual({ since: 1, max: 5000 });
+  });
+
+  it("refuses a number that is none", async () => {
+    expect((await call("GET", "/v1/history?since=x", {})).status).toBe(400);
+  });
+
+  it("answers 404 for a path it does not know", async () => {
+    expect((await call("GET", "/v2/status", {})).status).toBe(404);
+  });
+
+  it("refuses another host name, as a page on another site would send", async () => {
+    expect((await call("GET", "/v1/status", { host: "evil.example" })).status).toBe(409);
+  });
+
+  it("refuses a body that a plain HTML form can send", async () => {
+    const answer = await call("POST", "/v1/off", { "content-type": "text/plain" }, "{}");
+    expect([answer.status, answer.body]).toEqual([400, expect.stringContaining("content-type")]);
+  });
+
+  it("refuses an unknown key in the body with the nearest known one", async () => {
+    const answer = await call("POST", "/v1/apply", json, '{"sett":{}}');
+    expect(answer.body).toMatch(/unknown key sett.*set/);
+  });
+
+  it("refuses a body that is not JSON", async () => {
+    expect((await call("POST", "/v1/on", json, "{")).body).toContain("not JSON");
+  });
+
+  it("reads a body of 1 MiB and refuses one byte more", async () => {
+    const pad = (bytes: number) => `{"set":{},"by":"a"${" ".repeat(bytes - 19)}}`;
+    const sizes = [1024 * 1024, 1024 * 1024 + 1];
+    const answers = await Promise.all(
+      sizes.map((size) => call("POST", "/v1/apply", json, pad(size))),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([200, 400]);
+  });
+
+  it("passes the service's own error on, with its code", async () => {
+    const answer = await call("POST", "/v1/apply", json, '{"set":{"no.such":1}}');
+    expect(JSON.parse(answer.body).error).toEqual({ code: "input", message: "no.such: no key" });
+  });
+
+  it("says which address is taken", async () => {
+    await expect(startApi(service, `127.0.0.1:${api.port}`)).rejects.toThrow(
+      /listen\.http.*EADDRINUSE/,
+    );
+  });
+});
