@@ -1,0 +1,92 @@
+// The chain of HTTP filters: native removal of forged headers, Limen, router.
+import { type Json, typed } from "./json.ts";
+
+/** One filter of Limen; what is said here and what control pushes must name the same module. */
+export type FilterSource = {
+  /** Name in the chain, and the name asked for by ECDS. */
+  name: string;
+  /** Names the plugin inside its VM; the name unless said otherwise. */
+  rootId?: string;
+  /** Filters with one VM id share a VM: give each its own. */
+  vmId: string;
+  /** The built module, as the proxy sees it. */
+  wasmPath: string;
+  /** FAIL_OPEN serves a request untagged when the filter is dead; FAIL_RELOAD answers 503 until a
+   * new VM is up. */
+  failurePolicy?: "FAIL_OPEN" | "FAIL_RELOAD" | "FAIL_CLOSED";
+  /** `xds`: base state until a table is pushed. Else the table itself, for good. */
+  table: "xds" | Uint8Array;
+};
+
+export const XDS_CLUSTER = "limen_xds";
+const WASM = "envoy.extensions.filters.http.wasm.v3.Wasm";
+const RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC";
+const MUTATION = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation";
+/** `_` counts as `-`: CGI-style applications fold both into one name. */
+const FORGED = "(?i)x[-_]limen[-_].*";
+
+function wasm(filter: FilterSource, table: Uint8Array): Json {
+  const configuration = { value: Buffer.from(table).toString("base64") };
+  return typed(WASM, {
+    config: {
+      name: filter.name,
+      root_id: filter.rootId ?? filter.name,
+      vm_config: {
+        vm_id: filter.vmId,
+        runtime: "envoy.wasm.runtime.v8",
+        code: { local: { filename: filter.wasmPath } },
+      },
+      configuration: typed("google.protobuf.BytesValue", configuration),
+      failure_policy: filter.failurePolicy ?? "FAIL_OPEN",
+    },
+  });
+}
+
+/** Envoy waits 0.5 s to 30 s between tries by itself: too long after a restart of control. */
+const RETRY = { retry_back_off: { base_interval: "0.25s", max_interval: "1s" } };
+
+function pushed(filter: FilterSource): Json {
+  return {
+    name: filter.name,
+    config_discovery: {
+      config_source: {
+        resource_api_version: "V3",
+        initial_fetch_timeout: "5s",
+        api_config_source: {
+          api_type: "GRPC",
+          transport_api_version: "V3",
+          grpc_services: [{ envoy_grpc: { cluster_name: XDS_CLUSTER, retry_policy: RETRY } }],
+        },
+      },
+      // Live at once in the base state: a control service that is down never delays a proxy.
+      default_config: wasm(filter, new Uint8Array(0)),
+      apply_default_config_without_warming: true,
+      // An empty RBAC filter does nothing: what control pushes to take the filter out.
+      type_urls: [`type.googleapis.com/${WASM}`, `type.googleapis.com/${RBAC}`],
+    },
+  };
+}
+
+function removal(): Json {
+  const remove = { key_matcher: { safe_regex: { regex: FORGED } } };
+  return {
+    name: "envoy.filters.http.header_mutation",
+    typed_config: typed(MUTATION, {
+      mutations: { request_mutations: [{ remove_on_match: remove }] },
+    }),
+  };
+}
+
+/** All HTTP filters of the listener, in the order a request meets them. */
+export function httpFilters(filters: readonly FilterSource[], removeForged: boolean): Json[] {
+  const ours = filters.map((filter) =>
+    filter.table === "xds"
+      ? pushed(filter)
+      : { name: filter.name, typed_config: wasm(filter, filter.table) },
+  );
+  const router = {
+    name: "envoy.filters.http.router",
+    typed_config: typed("envoy.extensions.filters.http.router.v3.Router", {}),
+  };
+  return [...(removeForged ? [removal()] : []), ...ours, router];
+}
