@@ -1,0 +1,89 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import {
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServiceDefinition,
+} from "@grpc/grpc-js";
+import { LimenError } from "../errors.ts";
+import { type DiscoveryRequest, DiscoveryRequestSchema } from "./proto/discovery_pb.ts";
+
+export type Call = ServerDuplexStream<DiscoveryRequest, Buffer>;
+
+const LOOPBACK = /^(127\.0\.0\.1|localhost|\[::1\]):(\d{1,5})$/;
+const PATH = "/envoy.service.extension.v3.ExtensionConfigDiscoveryService/StreamExtensionConfigs";
+
+const SERVICE: ServiceDefinition = {
+  StreamExtensionConfigs: {
+    path: PATH,
+    requestStream: true,
+    responseStream: true,
+    requestSerialize: () => {
+      throw new LimenError("internal", "xds: the server writes no requests");
+    },
+    requestDeserialize: (bytes: Buffer) => fromBinary(DiscoveryRequestSchema, bytes),
+    // Responses are encoded once for all streams.
+    responseSerialize: (bytes: Buffer) => bytes,
+    responseDeserialize: (bytes: Buffer) => bytes,
+  },
+};
+
+const OPTIONS = {
+  "grpc.keepalive_time_ms": 30_000,
+  "grpc.keepalive_timeout_ms": 15_000,
+  // Spreads proxies over replicas; the library varies it by 10%. Without a grace an xDS stream,
+  // which never ends by itself, would outlive its age for ever.
+  "grpc.max_connection_age_ms": 1_800_000,
+  "grpc.max_connection_age_grace_ms": 60_000,
+  // One Envoy is one connection with a stream a filter name.
+  "grpc.max_concurrent_streams": 16,
+  // Costs memory a socket.
+  "grpc.enable_channelz": 0,
+} as const;
+
+/** Refuses any address that others can reach, since nobody checks yet who calls. */
+export function checkLoopback(address: string): void {
+  if (LOOPBACK.test(address)) return;
+  throw new LimenError(
+    "refused",
+    `xds: ${address} is not a loopback address, use 127.0.0.1:PORT until identity exists`,
+  );
+}
+
+export type Listener = {
+  port: number;
+  /** Refuses new connections at once, and cuts what is left a second after `drainMs`. */
+  close(drainMs: number): Promise<void>;
+};
+
+/** Listens for ECDS streams; port 0 takes a free one. */
+export async function listen(address: string, onCall: (call: Call) => void): Promise<Listener> {
+  checkLoopback(address);
+  const server = new Server(OPTIONS);
+  server.addService(SERVICE, { StreamExtensionConfigs: onCall });
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+      if (error === null) resolve(bound);
+      else reject(cannotListen(address, error));
+    });
+  });
+  return {
+    port,
+    close: (drainMs) =>
+      new Promise((resolve) => {
+        const timer = setTimeout(() => server.forceShutdown(), drainMs + CLOSE_GRACE_MS);
+        server.tryShutdown(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      }),
+  };
+}
+
+/** Time a client has to take the end of its streams. */
+const CLOSE_GRACE_MS = 1000;
+
+function cannotListen(address: string, error: Error): LimenError {
+  const text = `xds: cannot listen on ${address} (${error.message}), free it or give another port`;
+  return new LimenError("unavailable", text, error);
+}
