@@ -1,0 +1,58 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { LimenError } from "../errors.ts";
+import { type HistoryEvent, HistoryEventSchema } from "./history_pb.ts";
+
+export type { HistoryEvent } from "./history_pb.ts";
+
+export const WHATS = [
+  "proposed",
+  "refused",
+  "pushed",
+  "acked",
+  "nacked",
+  "off",
+  "on",
+  "applied",
+] as const;
+export type What = (typeof WHATS)[number];
+
+/** An event to write; digests are 16 hex digits, `at` milliseconds since 1970. */
+export type NewHistoryEvent = {
+  what: What;
+  at: number;
+  by: string;
+  why: string;
+  tableSerial?: number;
+  tableDigest?: string;
+  resourceDigest?: string;
+  /** Makes this table the live one; only in pushed, off and on. */
+  table?: Uint8Array;
+  reasons?: string[];
+  node?: string;
+  resource?: string;
+  ms?: number;
+  learnedCuts?: Record<string, number>;
+  applied?: Record<string, string>;
+  staged?: boolean;
+};
+
+const FORMAT = 1;
+
+export function encodeEvent(event: NewHistoryEvent): Uint8Array {
+  return toBinary(HistoryEventSchema, create(HistoryEventSchema, { ...event, format: FORMAT }));
+}
+
+/** The event of a log entry; fields of later versions stay in it. */
+export function decodeEvent(bytes: Uint8Array): HistoryEvent {
+  let event: HistoryEvent;
+  try {
+    event = fromBinary(HistoryEventSchema, bytes);
+  } catch (thrown) {
+    throw new LimenError("input", "history: an entry is no event, restore the log", thrown);
+  }
+  if (event.format !== FORMAT) {
+    const text = `history: an entry of format ${event.format}, this version reads ${FORMAT}`;
+    throw new LimenError("input", `${text}; run the version that wrote it`);
+  }
+  return event;
+}

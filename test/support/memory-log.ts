@@ -1,0 +1,46 @@
+import type { EventLog, NewEvent, StoredEvent, Topic } from "../../control/events/log.ts";
+import { choosePartition } from "../../control/events/partition.ts";
+
+export type MemoryLogOptions = { partitions?: number; now?: () => number };
+
+const copy = (bytes: Uint8Array | null): Uint8Array | null => bytes && new Uint8Array(bytes);
+
+/** An event log in memory: the same promises as the real ones, but for the kill -9. */
+export function createMemoryLog(options: MemoryLogOptions = {}): EventLog {
+  const { partitions = 1, now = Date.now } = options;
+  const shelves = new Map<string, StoredEvent[]>();
+  const shelf = (topic: Topic, partition: number): StoredEvent[] => {
+    const name = `${topic}/${partition}`;
+    const found = shelves.get(name) ?? [];
+    shelves.set(name, found);
+    return found;
+  };
+  const add = ({ topic, key, value, headers = {} }: NewEvent): void => {
+    const partition = choosePartition(key, partitions);
+    const events = shelf(topic, partition);
+    const last = events.at(-1);
+    events.push({
+      partition,
+      offset: (last?.offset ?? -1n) + 1n,
+      time: Math.max(now(), last?.time ?? 0),
+      key: copy(key),
+      value: copy(value),
+      headers: { ...headers },
+    });
+    if (topic !== "limen.counts" || key === null) return;
+    const former = events.findIndex(
+      (event) => event !== events.at(-1) && event.key && Buffer.compare(event.key, key) === 0,
+    );
+    if (former >= 0) events.splice(former, 1);
+  };
+  return {
+    append: async (batch) => batch.forEach(add),
+    read: async (topic, partition, from, max) =>
+      shelf(topic, partition)
+        .filter(({ offset }) => offset >= from)
+        .slice(0, max),
+    end: async (topic, partition) => (shelf(topic, partition).at(-1)?.offset ?? -1n) + 1n,
+    partitions: () => partitions,
+    close: async () => undefined,
+  };
+}
