@@ -19,6 +19,8 @@ export type BootstrapOptions = {
   defaultUpstream: string;
   /** The filters of Limen, in order; usually one. */
   filters: readonly FilterSource[];
+  /** Further listeners with filters of their own and the same routes. */
+  moreListeners?: readonly { address: Address; filters: readonly FilterSource[] }[];
   /** The ECDS service; needed by filters of kind `xds`. */
   xds?: Address;
   /** The gRPC access-log service; without it nothing is recorded. */
@@ -95,7 +97,7 @@ function accessLog(flushMs: number): Json {
   };
 }
 
-function connectionManager(options: BootstrapOptions): Json {
+function connectionManager(options: BootstrapOptions, filters: readonly FilterSource[]): Json {
   const { accessLog: collector, accessLogFlushMs = ACCESS_LOG_FLUSH_MS } = options;
   const type = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
   return typed(type, {
@@ -105,18 +107,31 @@ function connectionManager(options: BootstrapOptions): Json {
       name: "limen",
       virtual_hosts: [{ name: "all", domains: ["*"], routes: routes(options) }],
     },
-    http_filters: httpFilters(options.filters, options.removeForged ?? true),
+    http_filters: httpFilters(filters, options.removeForged ?? true),
     ...(collector ? { access_log: [accessLog(accessLogFlushMs)] } : {}),
   });
 }
 
-/** The whole bootstrap, in the JSON form Envoy reads by `-c FILE.json`. */
-export function buildBootstrap(options: BootstrapOptions): Json {
+function listener(
+  options: BootstrapOptions,
+  { address, filters }: { address: Address; filters: readonly FilterSource[] },
+  index: number,
+): Json {
   const manager = {
     name: "envoy.filters.network.http_connection_manager",
-    typed_config: connectionManager(options),
+    typed_config: connectionManager(options, filters),
   };
-  const { xds, accessLog: collector } = options;
+  return {
+    name: index === 0 ? "limen" : `limen_${index + 1}`,
+    address: socket(address),
+    filter_chains: [{ filters: [manager] }],
+  };
+}
+
+/** The whole bootstrap, in the JSON form Envoy reads by `-c FILE.json`. */
+export function buildBootstrap(options: BootstrapOptions): Json {
+  const { xds, accessLog: collector, filters, moreListeners = [] } = options;
+  const listeners = [{ address: options.listener, filters }, ...moreListeners];
   const clusters = [
     ...options.upstreams.map(({ name, address }) => cluster(name, address, {})),
     ...(xds ? [grpcCluster(XDS_CLUSTER, xds)] : []),
@@ -126,13 +141,7 @@ export function buildBootstrap(options: BootstrapOptions): Json {
     node: options.node,
     admin: { address: socket(options.admin) },
     static_resources: {
-      listeners: [
-        {
-          name: "limen",
-          address: socket(options.listener),
-          filter_chains: [{ filters: [manager] }],
-        },
-      ],
+      listeners: listeners.map((each, index) => listener(options, each, index)),
       clusters,
     },
   };

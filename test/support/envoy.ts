@@ -14,8 +14,13 @@ export const LOOPBACK = "127.0.0.1";
 const READY_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 5_000;
 
-export type StartOptions = Omit<BootstrapOptions, "admin" | "listener" | "node"> & {
+export type StartOptions = Omit<
+  BootstrapOptions,
+  "admin" | "listener" | "node" | "moreListeners"
+> & {
   node?: BootstrapOptions["node"];
+  /** The filters of a second listener. */
+  secondFilters?: BootstrapOptions["filters"];
   /** Worker threads; 1 unless said. */
   workers?: number;
   logLevel?: "info" | "debug" | "warning";
@@ -24,6 +29,8 @@ export type StartOptions = Omit<BootstrapOptions, "admin" | "listener" | "node">
 export type RunningEnvoy = {
   pid: number;
   port: number;
+  /** Of the second listener; 0 without one. */
+  secondPort: number;
   adminPort: number;
   /** Statistics whose names match the pattern, as numbers. */
   readStats(pattern: string): Promise<Readonly<Record<string, number>>>;
@@ -66,6 +73,7 @@ export async function waitFor<Answer>(
   what: string,
   ask: () => Promise<Answer | null> | Answer | null,
   timeoutMs = 10_000,
+  pauseMs = 20,
 ): Promise<Answer> {
   const end = performance.now() + timeoutMs;
   let last: unknown;
@@ -76,7 +84,7 @@ export async function waitFor<Answer>(
     } catch (thrown) {
       last = thrown;
     }
-    await sleep(20);
+    await sleep(pauseMs);
   }
   throw new Error(`waited ${timeoutMs} ms for ${what}`, { cause: last });
 }
@@ -91,7 +99,10 @@ async function stopChild(child: ChildProcess): Promise<void> {
 }
 
 type Listeners = {
-  listener_statuses?: { local_address: { socket_address: { port_value: number } } }[];
+  listener_statuses?: {
+    name: string;
+    local_address: { socket_address: { port_value: number } };
+  }[];
 };
 
 async function readAdmin(adminPort: number, path: string): Promise<string> {
@@ -100,15 +111,19 @@ async function readAdmin(adminPort: number, path: string): Promise<string> {
   return reply.text();
 }
 
-async function readPorts(addressFile: string): Promise<{ adminPort: number; port: number }> {
+type Ports = Pick<RunningEnvoy, "adminPort" | "port" | "secondPort">;
+
+async function readPorts(addressFile: string): Promise<Ports> {
   const adminPort = Number(readFileSync(addressFile, "utf8").split(":").at(-1));
   await readAdmin(adminPort, "/ready");
   const { listener_statuses } = JSON.parse(
     await readAdmin(adminPort, "/listeners?format=json"),
   ) as Listeners;
-  const port = listener_statuses?.[0]?.local_address.socket_address.port_value;
-  if (!port) throw new Error("no listener yet");
-  return { adminPort, port };
+  const portOf = (listener: string): number =>
+    listener_statuses?.find(({ name }) => name === listener)?.local_address.socket_address
+      .port_value ?? 0;
+  if (portOf("limen") === 0) throw new Error("no listener yet");
+  return { adminPort, port: portOf("limen"), secondPort: portOf("limen_2") };
 }
 
 function parseStats(text: string): Record<string, number> {
@@ -126,7 +141,9 @@ async function spawnEnvoy(options: StartOptions, folder: string): Promise<ChildP
   if (!path) throw new Error("no Envoy: ask findEnvoy first");
   const any = { host: LOOPBACK, port: 0 };
   const node = options.node ?? { id: "test-1", cluster: "test" };
-  const bootstrap = buildBootstrap({ ...options, node, admin: any, listener: any });
+  const { secondFilters, ...rest } = options;
+  const moreListeners = secondFilters ? [{ address: any, filters: secondFilters }] : [];
+  const bootstrap = buildBootstrap({ ...rest, node, admin: any, listener: any, moreListeners });
   const config = join(folder, "bootstrap.json");
   await writeFile(config, JSON.stringify(bootstrap));
   const args = [

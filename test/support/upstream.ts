@@ -3,6 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { LOOPBACK } from "./envoy.ts";
 
+/** Its value goes into the response header `x-saw-tag`: read without parsing the body. */
+const TAG_HEADER = "x-limen-bot";
+
 /** What the application answers with, as JSON. */
 export type Seen = {
   upstream: string;
@@ -40,6 +43,7 @@ export async function startUpstream(name: string): Promise<RunningUpstream> {
     request.resume();
     response.setHeader("content-type", "application/json");
     response.setHeader("x-upstream", name);
+    response.setHeader("x-saw-tag", request.headers[TAG_HEADER] ?? "");
     if (!path.startsWith("/hold")) {
       response.end(JSON.stringify(seen));
       return;
