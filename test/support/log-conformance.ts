@@ -1,0 +1,208 @@
+// What every event log promises; each adapter's test runs all of it.
+import fc from "fast-check";
+import { afterEach, describe, expect, it } from "vitest";
+import type { EventLog, NewEvent, StoredEvent, Topic } from "../../control/events/log.ts";
+
+export type LogUnderTest = {
+  log: EventLog;
+  /** Closes the log and opens the same one again; undefined when it keeps nothing. */
+  reopen?: () => Promise<EventLog>;
+  /** Stops everything and removes what was made. */
+  remove: () => Promise<void>;
+};
+export type OpenLog = (options: { partitions: number; now: () => number }) => Promise<LogUnderTest>;
+
+const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
+const text = (value: Uint8Array | null): string | null => value && Buffer.from(value).toString();
+const event = (value: string, key: string | null = null): NewEvent => ({
+  topic: "limen.decisions",
+  key: key === null ? null : bytes(key),
+  value: bytes(value),
+});
+
+/** Everything of a partition, read `max` at a time. */
+export async function readAll(
+  log: EventLog,
+  topic: Topic,
+  partition = 0,
+  max = 1000,
+): Promise<StoredEvent[]> {
+  const all: StoredEvent[] = [];
+  const end = await log.end(topic, partition);
+  let from = 0n;
+  while (from < end) {
+    const batch = await log.read(topic, partition, from, max);
+    const last = batch.at(-1);
+    if (!last) break;
+    all.push(...batch);
+    from = last.offset + 1n;
+  }
+  return all;
+}
+
+/** Runs the suite; `open` makes an empty log each time. */
+export function describeConformance(name: string, open: OpenLog): void {
+  let opened: LogUnderTest | undefined;
+  const start = async (partitions = 1, now: () => number = Date.now): Promise<EventLog> => {
+    opened = await open({ partitions, now });
+    return opened.log;
+  };
+  afterEach(async () => {
+    await opened?.remove();
+    opened = undefined;
+  });
+
+  describe(`${name}, order`, () => {
+    it("reads a batch back in the order of its append", async () => {
+      const log = await start();
+      await log.append([event("a"), event("b"), event("c")]);
+      const values = (await readAll(log, "limen.decisions")).map(({ value }) => text(value));
+      expect(values).toEqual(["a", "b", "c"]);
+    });
+
+    it("gives the same events whatever the size of a read", async () => {
+      const log = await start();
+      for (let at = 0; at < 7; at++) await log.append([event(`${at}`), event(`${at}'`)]);
+      const whole = await readAll(log, "limen.decisions");
+      for (const max of [1, 2, 3, 13, 14, 15]) {
+        expect(await readAll(log, "limen.decisions", 0, max)).toEqual(whole);
+      }
+    });
+
+    it("grows offsets from event to event, also across appends", async () => {
+      const log = await start();
+      for (let at = 0; at < 5; at++) await log.append([event("x"), event("y")]);
+      const offsets = (await readAll(log, "limen.decisions")).map(({ offset }) => offset);
+      expect(offsets.every((offset, at) => at === 0 || offset > (offsets[at - 1] ?? -1n))).toBe(
+        true,
+      );
+    });
+
+    it("starts a read at the first event with the offset or above", async () => {
+      const log = await start();
+      await log.append([event("a"), event("b"), event("c")]);
+      const [, second] = await readAll(log, "limen.decisions");
+      const rest = await log.read("limen.decisions", 0, second?.offset ?? 0n, 10);
+      expect(rest.map(({ value }) => text(value))).toEqual(["b", "c"]);
+    });
+
+    it("answers a read at the end with nothing", async () => {
+      const log = await start();
+      await log.append([event("a")]);
+      const end = await log.end("limen.decisions", 0);
+      expect(await log.read("limen.decisions", 0, end, 10)).toEqual([]);
+    });
+
+    it("keeps topics apart", async () => {
+      const log = await start();
+      await log.append([event("a"), { topic: "limen.labels", key: null, value: bytes("l") }]);
+      const labels = await readAll(log, "limen.labels");
+      expect(labels.map(({ value }) => text(value))).toEqual(["l"]);
+    });
+  });
+
+  describe(`${name}, events`, () => {
+    it("keeps null apart from empty, in keys and values", async () => {
+      const log = await start();
+      const empty = new Uint8Array(0);
+      await log.append([
+        { topic: "limen.labels", key: null, value: empty },
+        { topic: "limen.labels", key: null, value: null },
+      ]);
+      const values = (await readAll(log, "limen.labels")).map(({ key, value }) => [
+        key,
+        value?.length ?? null,
+      ]);
+      expect(values).toEqual([
+        [null, 0],
+        [null, null],
+      ]);
+    });
+
+    it("keeps any bytes and any headers", async () => {
+      const log = await start();
+      await fc.assert(
+        fc.asyncProperty(
+          fc.uint8Array({ maxLength: 300 }),
+          fc.dictionary(fc.string({ minLength: 1 }), fc.string(), { noNullPrototype: true }),
+          async (value, headers) => {
+            const from = await log.end("limen.labels", 0);
+            await log.append([{ topic: "limen.labels", key: null, value, headers }]);
+            const [stored] = await log.read("limen.labels", 0, from, 1);
+            expect(Buffer.from(stored?.value ?? []).equals(Buffer.from(value))).toBe(true);
+            expect(stored?.headers).toEqual(headers);
+          },
+        ),
+        { numRuns: 40 },
+      );
+    });
+
+    it("never lets time go back within a partition when the clock does", async () => {
+      const clock = [5_000, 9_000, 4_000, 7_000, 9_001];
+      let at = 0;
+      const log = await start(1, () => clock[Math.min(at++, clock.length - 1)] ?? 0);
+      for (let count = 0; count < 6; count++) await log.append([event("x")]);
+      const times = (await readAll(log, "limen.decisions")).map(({ time }) => time);
+      expect(times.every((time, index) => index === 0 || time >= (times[index - 1] ?? 0))).toBe(
+        true,
+      );
+    });
+  });
+
+  describe(`${name}, partitions`, () => {
+    it("puts one key into one partition, over topics too", async () => {
+      const log = await start(6);
+      const keys = Array.from({ length: 50 }, (_, at) => `k${at}`);
+      await log.append(keys.map((key) => event(key, key)));
+      await log.append(
+        keys.map((key) => ({ topic: "limen.labels", key: bytes(key), value: bytes(key) })),
+      );
+      for (let partition = 0; partition < 6; partition++) {
+        const decisions = await readAll(log, "limen.decisions", partition);
+        const labels = await readAll(log, "limen.labels", partition);
+        expect(labels.map(({ key }) => text(key))).toEqual(decisions.map(({ key }) => text(key)));
+      }
+    });
+
+    it("places k1 in partition 5 of 6, as Kafka's own clients do", async () => {
+      const log = await start(6);
+      await log.append([event("v", "k1")]);
+      expect((await readAll(log, "limen.decisions", 5)).length).toBe(1);
+    });
+
+    it("puts events without a key into partition 0", async () => {
+      const log = await start(6);
+      await log.append([event("a"), event("b")]);
+      expect((await readAll(log, "limen.decisions", 0)).length).toBe(2);
+    });
+  });
+
+  describe(`${name}, compaction`, () => {
+    it("keeps the latest value of each key of limen.counts", async () => {
+      const log = await start();
+      const put = (key: string, value: string): Promise<void> =>
+        log.append([{ topic: "limen.counts", key: bytes(key), value: bytes(value) }]);
+      await put("a", "1");
+      await put("b", "1");
+      await put("a", "2");
+      const latest = new Map(
+        (await readAll(log, "limen.counts")).map(({ key, value }) => [text(key), text(value)]),
+      );
+      expect(Object.fromEntries(latest)).toEqual({ a: "2", b: "1" });
+    });
+  });
+
+  describe(`${name}, opened again`, () => {
+    it("has the same events, and goes on after the last offset", async () => {
+      const log = await start();
+      await log.append([event("a", "k"), event("b")]);
+      const before = await readAll(log, "limen.decisions");
+      if (!opened?.reopen) return;
+      const again = await opened.reopen();
+      expect(await readAll(again, "limen.decisions")).toEqual(before);
+      await again.append([event("c")]);
+      const offsets = (await readAll(again, "limen.decisions")).map(({ offset }) => offset);
+      expect(new Set(offsets).size).toBe(3);
+    });
+  });
+}
