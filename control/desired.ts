@@ -1,6 +1,7 @@
 import * as limit from "../models/limits.ts";
 import { LimenError } from "./errors.ts";
 import type { ModelSettings, Settings, TagSettings } from "./settings.ts";
+import { IGNORED_HEADERS } from "./table/ignored.ts";
 import { binOfCut, binOfScore } from "./table/score-scale.ts";
 import type { Exempt, Feature, Mode, Model, ModelScore, Table, Tag } from "./table/table.ts";
 
@@ -31,19 +32,6 @@ export type LearnedCuts = Readonly<Record<string, number>>;
 
 /** What must survive a restart for tokens and draws to keep meaning something. */
 export type Secrets = { salt: bigint; tokenKey: Uint8Array };
-
-/** Proxies add these on the way, so a vector would differ in front of and behind one. */
-export const IGNORED_HEADERS = [
-  "x-request-id",
-  "x-forwarded-*",
-  "x-envoy-*",
-  "x-limen-*",
-  "x-real-ip",
-  "forwarded",
-  "traceparent",
-  "tracestate",
-  "x-b3-*",
-];
 
 export const cutKey = (model: string, segment: string, tag: string): string =>
   `${model}/${segment}/${tag}`;

@@ -11,7 +11,7 @@ import {
 } from "../../models/limits.ts";
 import { SOURCE_CLOCK, SOURCE_HEADERS } from "../../models/measures.ts";
 import { type ByteWriter, createWriter } from "./bytes.ts";
-import { checkCap, checkDistinct, checkWhole, refuse } from "./cap.ts";
+import { checkCap, checkWhole, refuse } from "./cap.ts";
 import { classOfFeature } from "./classes.ts";
 import {
   BLOCK_MEASURES,
@@ -184,10 +184,6 @@ export function writeFeatures(
   pool: BytePool,
 ): FeatureSections {
   checkCap("features", features.length, FEATURES_MAX);
-  checkDistinct(
-    "features",
-    features.map((feature) => feature.name),
-  );
   const shares: Shares = {
     classes: createShared(),
     sets: createShared(),

@@ -15,6 +15,8 @@ const REAL_TYPES = [1, 11];
 export type Core = {
   node: Node;
   classifier: boolean;
+  /** The value that holds the scores, behind all that was dropped but a ZipMap. */
+  scores: string;
   /** Operators left out because they do not change the score. */
   dropped: string[];
 };
@@ -79,21 +81,29 @@ function followHead(graph: Graph, core: Node, dropped: string[]): Set<Node> {
   return passed;
 }
 
-function followTails(graph: Graph, core: Node, head: Set<Node>, dropped: string[]): void {
+/** A node behind the core: the value it reads there, and whether that is a label. */
+function checkTail(graph: Graph, node: Node, core: Node, behind: Map<string, boolean>): string {
+  const input = node.inputs.find((name) => behind.has(name));
+  if (input === undefined) throw refuse(`operator ${nameNode(node)} stands beside the model`);
+  const label = behind.get(input) === true;
+  if (!isHarmless(graph, node, core, input, label)) {
+    throw refuse(`operator ${nameNode(node)} changes the score, which is not compiled`);
+  }
+  for (const output of node.outputs) behind.set(output, label);
+  return input;
+}
+
+/** Walks what is behind the core; gives the name of the last value with the scores. */
+function followTails(graph: Graph, core: Node, tails: readonly Node[]): string {
   const classifier = core.operator.endsWith("Classifier");
   // Values behind the core, and whether they are labels.
   const behind = new Map(core.outputs.map((name, at) => [name, classifier && at === 0]));
-  for (const node of graph.nodes) {
-    if (node === core || head.has(node)) continue;
-    const input = node.inputs.find((name) => behind.has(name));
-    if (input === undefined) throw refuse(`operator ${nameNode(node)} stands beside the model`);
-    const label = behind.get(input) === true;
-    if (!isHarmless(graph, node, core, input, label)) {
-      throw refuse(`operator ${nameNode(node)} changes the score, which is not compiled`);
-    }
-    for (const output of node.outputs) behind.set(output, label);
-    dropped.push(node.operator);
+  let scores = core.outputs[classifier ? 1 : 0] ?? "";
+  for (const node of tails) {
+    const input = checkTail(graph, node, core, behind);
+    if (input === scores && node.operator !== "ai.onnx.ml:ZipMap") scores = node.outputs[0] ?? "";
   }
+  return scores;
 }
 
 /** The one operator that scores, with everything around it proved to leave the score alone. */
@@ -107,6 +117,8 @@ export function findCore(graph: Graph): Core {
   }
   const dropped: string[] = [];
   const head = followHead(graph, core, dropped);
-  followTails(graph, core, head, dropped);
-  return { node: core, classifier: core.operator.endsWith("Classifier"), dropped };
+  const tails = graph.nodes.filter((node) => node !== core && !head.has(node));
+  dropped.push(...tails.map((node) => node.operator));
+  const scores = followTails(graph, core, tails);
+  return { node: core, classifier: core.operator.endsWith("Classifier"), scores, dropped };
 }

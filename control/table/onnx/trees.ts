@@ -8,12 +8,14 @@ import { ELEMENT_DOUBLE, type Graph, type Node } from "./read.ts";
 export type Scoring = Omit<ModelScore, "lo" | "hi">;
 
 /** How the outputs of an ensemble become the one raw score, or the row of them for softmax. */
-type Choice = {
+export type Choice = {
   outputs: number;
+  /** The output of the file that is scored; softmax needs the others too. */
+  column: number;
+  /** -1 for the first class of a binary model, which is not in the file. */
+  sign: 1 | -1;
   base: readonly number[];
-  pick: (leaf: readonly number[]) => readonly number[];
   output: ModelScore["output"];
-  class: number;
 };
 
 const OUTPUTS: Readonly<Record<string, ModelScore["output"]>> = {
@@ -50,11 +52,9 @@ function chooseSingle(node: Node, list: LeafWeights, base: number[], column: num
     throw refuseNode(node, "class 0 is not filled when the one score is of class 1; not compiled");
   }
   const [start = 0] = base;
-  const pickOwn = (leaf: readonly number[]): readonly number[] => [leaf[id] ?? 0];
-  if (column === 1) return { outputs: 2, base: [start], pick: pickOwn, output, class: 0 };
+  if (column === 1) return { outputs: 2, column: id, sign: 1, base: [start], output };
   const negated = output === "identity" ? 1 - start : -start;
-  const pick = (leaf: readonly number[]): readonly number[] => [-(leaf[id] ?? 0)];
-  return { outputs: 2, base: [negated], pick, output, class: 0 };
+  return { outputs: 2, column: id, sign: -1, base: [negated], output };
 }
 
 /** One score a class: softmax needs all of them, anything else only the one chosen. */
@@ -64,11 +64,8 @@ function chooseColumn(node: Node, labels: number, base: number[], column: number
   if (filled.length !== labels) {
     throw refuseNode(node, `${base.length} base values for ${labels} classes`);
   }
-  if (output === "softmax") {
-    return { outputs: labels, base: filled, pick: (leaf) => leaf, output, class: column };
-  }
-  const pick = (leaf: readonly number[]): readonly number[] => [leaf[column] ?? 0];
-  return { outputs: labels, base: [filled[column] ?? 0], pick, output, class: 0 };
+  const kept = output === "softmax" ? filled : [filled[column] ?? 0];
+  return { outputs: labels, column, sign: 1, base: kept, output };
 }
 
 function chooseTarget(node: Node, base: number[], asked: string | undefined): Choice {
@@ -81,7 +78,7 @@ function chooseTarget(node: Node, base: number[], asked: string | undefined): Ch
     throw refuseNode(node, "a transform of one target is skipped by onnxruntime; not compiled");
   }
   if (base.length > 1) throw refuseNode(node, `${base.length} base values for one target`);
-  return { outputs: 1, base: [base[0] ?? 0], pick: (leaf) => leaf, output, class: 0 };
+  return { outputs: 1, column: 0, sign: 1, base: [base[0] ?? 0], output };
 }
 
 function readDivisor(node: Node, trees: number): number {
@@ -91,12 +88,18 @@ function readDivisor(node: Node, trees: number): number {
   throw refuseNode(node, `aggregate_function ${aggregate} is not compiled`);
 }
 
-function mapLeaves(tree: TreeNode, pick: Choice["pick"]): TreeNode {
-  if ("leaf" in tree) return { leaf: pick(tree.leaf) };
-  return { ...tree, left: mapLeaves(tree.left, pick), right: mapLeaves(tree.right, pick) };
+/** Leaves with what is summed: all outputs for softmax, else the one that is scored. */
+function pickLeaves(tree: TreeNode, choice: Choice): TreeNode {
+  if (!("leaf" in tree)) {
+    return { ...tree, left: pickLeaves(tree.left, choice), right: pickLeaves(tree.right, choice) };
+  }
+  return choice.output === "softmax"
+    ? tree
+    : { leaf: [choice.sign * (tree.leaf[choice.column] ?? 0)] };
 }
 
-function choose(node: Node, list: LeafWeights, asked: string | undefined): Choice {
+/** Which of the outputs is scored, and how; refuses what runtimes do not agree on. */
+export function chooseOutput(node: Node, list: LeafWeights, asked: string | undefined): Choice {
   const base = readNumbers(node, "base_values");
   if (node.operator.endsWith("Regressor")) return chooseTarget(node, base, asked);
   const labels = readLabels(node, "classlabels");
@@ -112,11 +115,11 @@ export function readTrees(graph: Graph, node: Node, asked?: string): Scoring {
   const opset = graph.opsets["ai.onnx.ml"] ?? 1;
   if (opset >= 5) throw refuseNode(node, `is gone from opset ai.onnx.ml ${opset}; export with 3`);
   const list = readLeafWeights(node, node.operator.endsWith("Regressor") ? "target" : "class");
-  const choice = choose(node, list, asked);
+  const choice = chooseOutput(node, list, asked);
   const slots: Slot[] = [];
   const folding = createFolding(slots);
   const branches = readBranches(node, list, choice.outputs);
-  const trees = branches.map((branch) => mapLeaves(foldTree(folding, branch), choice.pick));
+  const trees = branches.map((branch) => pickLeaves(foldTree(folding, branch), choice));
   return {
     slots,
     kernel: {
@@ -127,6 +130,6 @@ export function readTrees(graph: Graph, node: Node, asked?: string): Scoring {
     },
     base: choice.base,
     output: choice.output,
-    class: choice.class,
+    class: choice.output === "softmax" ? choice.column : 0,
   };
 }
