@@ -219,5 +219,6 @@ export function parseSettings(value: unknown, file: string | null, folder: strin
 /** Reads and checks a limen.yaml; without a file every value is its default. */
 export function readSettings(file: string | null, folder: string): Settings {
   if (file === null) return parseSettings({ limen: 1, models: ["models/bot"] }, null, folder);
-  return parseSettings(readYaml(file), file, dirname(resolve(folder, file)));
+  const path = resolve(folder, file);
+  return parseSettings(readYaml(path), file, dirname(path));
 }

@@ -1,0 +1,33 @@
+import type { Command } from "commander";
+import { startService } from "../service.ts";
+import { readSettings } from "../settings.ts";
+
+/** Resolves with the name of the signal that asks the process to end. */
+function waitForSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const)
+      process.once(signal, () => resolve(signal));
+  });
+}
+
+export function addRun(program: Command): void {
+  program
+    .command("run")
+    .description("the control service: collects decisions, learns cuts, pushes tables")
+    .option("-f, --file <limen.yaml>", "settings; without it every value is its default")
+    .addHelpText(
+      "after",
+      "\nWithout a file: embedded event log ./limen.db, model models/bot in shadow, loopback ports." +
+        "\n\nExamples:\n  limen run\n  limen run -f limen.yaml",
+    )
+    .action(async (options: { file?: string }) => {
+      const folder = process.env["INIT_CWD"] ?? process.cwd();
+      const settings = readSettings(options.file ?? null, folder);
+      for (const line of settings.defaults) console.error(`default ${line}`);
+      const service = await startService(settings, (line) => console.error(line));
+      console.error(`serving xds on ${service.xds}, http on ${service.http}`);
+      const signal = await waitForSignal();
+      console.error(`${signal}: draining`);
+      await service.close();
+    });
+}
