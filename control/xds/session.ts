@@ -1,5 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import type { Cache } from "./cache.ts";
+import { bookSent, bookUnanswered, findDue, markBeats } from "./due.ts";
 import type { Limiter } from "./limiter.ts";
 import type { Call } from "./listener.ts";
 import { createMailbox, type Mailbox } from "./mailbox.ts";
@@ -103,7 +104,7 @@ export function closeSession(hub: Hub, session: Session): void {
 
 /** Marks what is late, and sends what is owed. */
 export function beatSession(session: Session): void {
-  const marked = rules.markBeats(session.stream, now());
+  const marked = markBeats(session.stream, now());
   if (marked === session.stream) return;
   session.stream = marked;
   session.mailbox.wake();
@@ -112,12 +113,15 @@ export function beatSession(session: Session): void {
 function takeNext(hub: Hub, session: Session): Buffer | null {
   const { stream } = session;
   if (stream.node === null || !session.isAdmitted) return null;
-  const due = rules.findDue(stream, hub.cache.memory(stream.node.id), hub.cache.catalog);
+  const node = stream.node.id;
+  const memory = hub.cache.memory(node);
+  const due = findDue(stream, memory, hub.cache.catalog);
   if (due === null) return null;
   const frame = hub.cache.frame(due.name, due.offer, Math.max(stream.nonce, stream.nonceFloor));
-  session.stream = rules.bookSent(stream, due, frame.nonce, now());
+  session.stream = bookSent(stream, due, frame.nonce, now());
   const sent = session.stream.watches.get(due.name)?.sent;
-  if (sent) hub.proxies.send(stream.node.id, sent);
+  if (sent) hub.proxies.send(node, sent);
+  hub.cache.remember(node, bookUnanswered(memory, due.name, due.offer.resource.digest));
   return frame.bytes;
 }
 

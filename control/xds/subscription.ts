@@ -1,7 +1,6 @@
 /**
- * The rules of one state-of-the-world ECDS stream, as functions of values. Nothing here knows
- * time, sockets or bytes on the wire. A stream owes its client whatever `findDue` finds: what is
- * wanted is compared with what was sent, so a newer target replaces an older one by itself.
+ * What a request changes on a state-of-the-world ECDS stream, as functions of values. Nothing
+ * here knows time, sockets or bytes on the wire. What the stream then owes its client: due.ts.
  */
 import type { Resource } from "./resource.ts";
 
@@ -21,6 +20,8 @@ export type NameMemory = {
   good: Offer | null;
   /** Digests the node NACKed, oldest first. */
   refused: ReadonlySet<string>;
+  /** The digest sent last, until it is answered. */
+  unanswered: string | null;
 };
 /** What is known of one node; outlives its streams. */
 export type Memory = ReadonlyMap<string, NameMemory>;
@@ -44,6 +45,11 @@ export type Watch = {
   sent: Sent | null;
   /** A heartbeat is due. */
   beat: boolean;
+  /**
+   * Sent on an earlier stream that ended before an answer. Its NACK may be lost, and Envoy ACKs
+   * bytes it just refused, so other bytes go first.
+   */
+  doubt: string | null;
 };
 
 export type Stream = {
@@ -85,7 +91,9 @@ export const OPEN_MAX = 64;
 export const NAMES_MAX = 64;
 const TTL_MARK = "+ttl";
 const TTL_MARK_AT_END = /\+ttl$/;
-const NO_MEMORY: NameMemory = { good: null, refused: new Set() };
+const NO_MEMORY: NameMemory = { good: null, refused: new Set(), unanswered: null };
+const UNKNOWN = { held: null, doubt: null };
+export const NEW_WATCH: Watch = { ...UNKNOWN, sent: null, beat: false };
 
 export const NEW_STREAM: Stream = {
   node: null,
@@ -127,7 +135,7 @@ export function receive(
   // ACK or NACK speaks of bytes it did see, its names are out of date.
   const stale = before.stream.nonce !== 0 && request.nonce !== before.stream.nonce;
   if (stale) return answered;
-  return { ...answered, stream: subscribe(answered.stream, request.names, () => null) };
+  return { ...answered, stream: subscribe(answered.stream, request.names, () => UNKNOWN) };
 }
 
 function findFault(stream: Stream, request: Request, typeUrl: string): string | null {
@@ -153,33 +161,37 @@ function openStream(
   // The version belongs to the type: it speaks of a name only when there is one name.
   const claim = names.length === 1 ? request.version : "";
   const claimed = digestOf(claim);
-  let memory = before.memory;
-  const only = names[0];
-  if (claim !== "" && only !== undefined) {
-    const known = catalog.find(only, claimed);
-    const past = memoryOf(memory, only);
-    if (known !== null && past.good === null && !past.refused.has(known.resource.digest)) {
-      memory = new Map(memory).set(only, { ...past, good: known });
-    }
-  }
+  const only = claim === "" ? undefined : names[0];
+  const memory =
+    only === undefined ? before.memory : believe(before.memory, only, claimed, catalog);
   const opened = { ...before.stream, node, nonceFloor: Math.max(0, request.nonce) };
-  const held = (name: string): string | null =>
-    claim === "" || memoryOf(memory, name).refused.has(claimed) ? null : claim;
-  const stream = subscribe(opened, names, held);
+  const stream = subscribe(opened, names, (name) => {
+    const { refused, unanswered } = memoryOf(memory, name);
+    const held = claim === "" || refused.has(claimed) ? null : claim;
+    return { held, doubt: unanswered === claimed ? null : unanswered };
+  });
   return { stream, memory, effects: [{ kind: "connected", node }] };
+}
+
+/** A client that comes with a version accepted it, whether or not its ACK arrived. */
+function believe(memory: Memory, name: string, digest: string, catalog: Catalog): Memory {
+  const known = catalog.find(name, digest);
+  const past = memoryOf(memory, name);
+  if (known === null || past.refused.has(digest)) return memory;
+  return new Map(memory).set(name, { ...past, good: known });
 }
 
 function subscribe(
   stream: Stream,
   names: readonly string[],
-  held: (name: string) => string | null,
+  start: (name: string) => Pick<Watch, "held" | "doubt">,
 ): Stream {
   const wanted = new Set(names);
   const same = wanted.size === stream.watches.size && names.every((n) => stream.watches.has(n));
   if (same) return stream;
   const watches = new Map<string, Watch>();
   for (const name of wanted) {
-    watches.set(name, stream.watches.get(name) ?? { held: held(name), sent: null, beat: false });
+    watches.set(name, stream.watches.get(name) ?? { ...NEW_WATCH, ...start(name) });
   }
   return { ...stream, watches };
 }
@@ -191,11 +203,13 @@ function takeAnswer(before: { stream: Stream; memory: Memory }, request: Request
   if (found === undefined) return { ...before, effects: [] };
   const name = found.name;
   const sent: Sent = { ...found, answer: request.error === null ? "acked" : "nacked" };
-  const past = memoryOf(before.memory, name);
   const digest = sent.offer.resource.digest;
   const watches = new Map(before.stream.watches);
   const watch = watches.get(name);
-  if (watch?.sent?.nonce === sent.nonce) watches.set(name, { ...watch, sent });
+  const isLast = watch?.sent?.nonce === sent.nonce;
+  if (watch && isLast) watches.set(name, { ...watch, sent, doubt: null });
+  const former = memoryOf(before.memory, name);
+  const past = isLast ? { ...former, unanswered: null } : former;
   // A client answers in order: what is older than this is not answered any more.
   const stream = { ...before.stream, watches, open: before.stream.open.slice(at + 1) };
   if (request.error !== null) {
@@ -204,81 +218,13 @@ function takeAnswer(before: { stream: Stream; memory: Memory }, request: Request
     return { stream, memory, effects: [{ kind: "nacked", sent, message: request.error }] };
   }
   // Envoy ACKs bytes it refused before without applying them, so such an ACK says nothing.
-  if (past.refused.has(digest)) return { stream, memory: before.memory, effects: [] };
-  const memory = new Map(before.memory).set(name, { ...past, good: sent.offer });
+  const isFalse = past.refused.has(digest);
+  const good = isFalse ? past.good : sent.offer;
+  const memory = new Map(before.memory).set(name, { ...past, good });
+  if (isFalse) return { stream, memory, effects: [] };
   return { stream, memory, effects: [{ kind: "acked", sent }] };
 }
 
 export function addRefused(refused: ReadonlySet<string>, digest: string): ReadonlySet<string> {
   return new Set([...refused, digest].slice(-REFUSED_MAX));
-}
-
-/** What a node shall have: the target, else the last it ACKed, else the base; never a refused one. */
-export function chooseOffer(
-  node: Node,
-  name: string,
-  memory: Memory,
-  catalog: Catalog,
-): Offer | null {
-  const { good, refused } = memoryOf(memory, name);
-  const base = catalog.base(name);
-  const offers = [catalog.target(name), good, base && { resource: base, ttlMs: null }];
-  const offer = offers.find((one) => one !== null && !refused.has(one.resource.digest)) ?? null;
-  return offer !== null && !node.hasTtl ? { ...offer, ttlMs: null } : offer;
-}
-
-/** The name and offer the stream owes its client now; null when it owes nothing. */
-export function findDue(
-  stream: Stream,
-  memory: Memory,
-  catalog: Catalog,
-): { name: string; offer: Offer; reason: Reason } | null {
-  if (stream.node === null) return null;
-  for (const [name, watch] of stream.watches) {
-    const offer = chooseOffer(stream.node, name, memory, catalog);
-    const reason = offer === null ? null : whySend(watch, offer);
-    if (offer !== null && reason !== null) return { name, offer, reason };
-  }
-  return null;
-}
-
-function whySend(watch: Watch, offer: Offer): Reason | null {
-  const sent = watch.sent;
-  if (sent === null) {
-    // With a TTL the client may have fallen to its default and still report the version.
-    return offer.ttlMs === null && watch.held === versionOf(offer) ? null : "push";
-  }
-  if (versionOf(sent.offer) !== versionOf(offer) || sent.offer.ttlMs !== offer.ttlMs) {
-    return sent.answer === "nacked" ? "restore" : "push";
-  }
-  return watch.beat && sent.answer === "acked" ? "beat" : null;
-}
-
-/** Books that it was handed to the wire under a nonce the stream has not seen. */
-export function bookSent(
-  stream: Stream,
-  due: { name: string; offer: Offer; reason: Reason },
-  nonce: number,
-  at: number,
-): Stream {
-  const sent: Sent = { ...due, nonce, at, answer: "open" };
-  const watch = stream.watches.get(due.name) ?? { held: null, sent: null, beat: false };
-  return {
-    ...stream,
-    nonce,
-    watches: new Map(stream.watches).set(due.name, { ...watch, sent, beat: false }),
-    open: [...stream.open, sent].slice(-OPEN_MAX),
-  };
-}
-
-/** Marks what was ACKed and sent a third of its TTL ago: the same bytes are due again. */
-export function markBeats(stream: Stream, at: number): Stream {
-  const late = [...stream.watches].filter(([, { sent, beat }]) => {
-    const ttlMs = sent?.offer.ttlMs ?? null;
-    return !beat && ttlMs !== null && sent?.answer === "acked" && at - sent.at >= ttlMs / 3;
-  });
-  if (late.length === 0) return stream;
-  const watches = new Map(stream.watches);
-  for (const [name, watch] of late) watches.set(name, { ...watch, beat: true });
-  return { ...stream, watches };
 }

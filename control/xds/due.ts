@@ -1,0 +1,89 @@
+/**
+ * What a stream owes its client, as functions of values: what the node shall have is compared
+ * with what was sent, so a newer target replaces an older one by itself and nothing queues.
+ */
+import {
+  type Catalog,
+  type Memory,
+  memoryOf,
+  NEW_WATCH,
+  type Node,
+  type Offer,
+  OPEN_MAX,
+  type Reason,
+  type Sent,
+  type Stream,
+  versionOf,
+  type Watch,
+} from "./subscription.ts";
+
+export type Due = { name: string; offer: Offer; reason: Reason };
+
+/** What a node shall have: the target, else the last it ACKed, else the base; never a refused one. */
+export function chooseOffer(
+  node: Node,
+  name: string,
+  memory: Memory,
+  catalog: Catalog,
+  doubt: string | null = null,
+): Offer | null {
+  const { good, refused } = memoryOf(memory, name);
+  const base = catalog.base(name);
+  const offers = [catalog.target(name), good, base && { resource: base, ttlMs: null }];
+  const allowed = offers.filter((one) => one !== null && !refused.has(one.resource.digest));
+  const offer = allowed.find((one) => one?.resource.digest !== doubt) ?? allowed[0] ?? null;
+  return offer !== null && !node.hasTtl ? { ...offer, ttlMs: null } : offer;
+}
+
+/** The name and offer the stream owes its client now; null when it owes nothing. */
+export function findDue(stream: Stream, memory: Memory, catalog: Catalog): Due | null {
+  if (stream.node === null) return null;
+  for (const [name, watch] of stream.watches) {
+    const offer = chooseOffer(stream.node, name, memory, catalog, watch.doubt);
+    const reason = offer === null ? null : whySend(watch, offer);
+    if (offer !== null && reason !== null) return { name, offer, reason };
+  }
+  return null;
+}
+
+function whySend(watch: Watch, offer: Offer): Reason | null {
+  const sent = watch.sent;
+  if (sent === null) {
+    if (watch.doubt !== null) return "restore";
+    // With a TTL the client may have fallen to its default and still report the version.
+    return offer.ttlMs === null && watch.held === versionOf(offer) ? null : "push";
+  }
+  if (versionOf(sent.offer) !== versionOf(offer) || sent.offer.ttlMs !== offer.ttlMs) {
+    return sent.answer === "nacked" ? "restore" : "push";
+  }
+  return watch.beat && sent.answer === "acked" ? "beat" : null;
+}
+
+/** Books that it was handed to the wire under a nonce the stream has not seen. */
+export function bookSent(stream: Stream, due: Due, nonce: number, at: number): Stream {
+  const sent: Sent = { ...due, nonce, at, answer: "open" };
+  const watch = stream.watches.get(due.name) ?? NEW_WATCH;
+  return {
+    ...stream,
+    nonce,
+    watches: new Map(stream.watches).set(due.name, { ...watch, sent, beat: false }),
+    open: [...stream.open, sent].slice(-OPEN_MAX),
+  };
+}
+
+/** Remembers for the node what was handed to the wire, until it is answered. */
+export function bookUnanswered(memory: Memory, name: string, digest: string): Memory {
+  return new Map(memory).set(name, { ...memoryOf(memory, name), unanswered: digest });
+}
+
+/** Marks what was ACKed and sent a third of its TTL ago: the same bytes are due again. */
+export function markBeats(stream: Stream, at: number): Stream {
+  const late = [...stream.watches].filter(([, { sent, beat }]) => {
+    const ttlMs = sent?.offer.ttlMs ?? null;
+    return !beat && ttlMs !== null && sent?.answer === "acked" && at - sent.at >= ttlMs / 3;
+  });
+  if (late.length === 0) return stream;
+  const watches = new Map(stream.watches);
+  for (const [name, watch] of late) watches.set(name, { ...watch, beat: true });
+  return { ...stream, watches };
+}
