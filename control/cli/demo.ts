@@ -1,0 +1,109 @@
+import { resolve } from "node:path";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { recordTraffic } from "../demo/record.ts";
+import { runDemo } from "../demo/run.ts";
+import { openScreen } from "../demo/screen.ts";
+import { type Format, outputOption } from "./output.ts";
+
+const REQUESTS = 20_000;
+const SEED = 101;
+/** Two cores carry this with room to spare for Envoy, control, both upstreams and the client. */
+const RATE = 400;
+const EXAMPLES = `
+Examples:
+  limen demo                                          about a minute, then it stays up
+  limen demo --once --requests 20000 -o json          ends by itself; exit 0 when all held
+  limen demo --record live.csv --requests 20000       feature vectors with labels, for training
+
+Exit codes: 0 all held, 1 a request failed or an objective was missed, 2 usage.`;
+
+type Options = {
+  once?: boolean;
+  requests: number;
+  seed: number;
+  rate: number;
+  port?: number;
+  record?: string;
+  traffic: "train" | "live";
+  bots: number;
+  output: Format;
+};
+
+function parseWhole(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value;
+  throw new InvalidArgumentError("a whole number");
+}
+
+function parsePort(text: string): number {
+  const value = parseWhole(text);
+  if (value >= 1 && value <= 65_535) return value;
+  throw new InvalidArgumentError("a port from 1 to 65535");
+}
+
+function parseShare(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError("a share from 0 to 1");
+}
+
+/** Aborts on the first Ctrl-C or request to end; the parts are then stopped in order. */
+function listenForEnd(): { signal: AbortSignal; forget: () => void } {
+  const controller = new AbortController();
+  const end = (): void => controller.abort();
+  const names = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  for (const name of names) process.on(name, end);
+  return {
+    signal: controller.signal,
+    forget: () => {
+      for (const name of names) process.off(name, end);
+    },
+  };
+}
+
+async function demo(options: Options): Promise<void> {
+  const { signal, forget } = listenForEnd();
+  // With -o json standard output holds the object alone.
+  const screen = openScreen(options.output === "json" ? process.stderr : process.stdout);
+  const { seed, requests, rate } = options;
+  try {
+    if (options.record !== undefined) {
+      const file = resolve(process.env["INIT_CWD"] ?? process.cwd(), options.record);
+      const { traffic: mode, bots: botShare } = options;
+      await recordTraffic({ file, seed, requests, rate, mode, botShare }, screen, signal);
+      return;
+    }
+    const plan = { seed, requests, rate, once: options.once ?? false, port: options.port ?? null };
+    await runDemo(plan, screen, signal, (result) => {
+      if (options.output === "json") console.log(JSON.stringify(result, null, 2));
+      if (result.failures.length > 0) process.exitCode = 1;
+    });
+  } catch (thrown) {
+    if (!signal.aborted) throw thrown;
+    process.exitCode = 130;
+  } finally {
+    forget();
+  }
+}
+
+/** `limen demo`: the whole arrow on a real Envoy, on this machine. */
+export function addDemo(program: Command): void {
+  program
+    .command("demo")
+    .description("Show the whole arrow on a real Envoy: score, tag, re-route, record, learn, push.")
+    .option("--once", "end after the report; otherwise it stays up to be tried")
+    .option("--requests <n>", "requests in all", parseWhole, REQUESTS)
+    .option("--seed <n>", "the same seed sends the same requests", parseWhole, SEED)
+    .option("--rate <n>", "requests a second at the most", parseWhole, RATE)
+    .option("--port <n>", "Envoy's port on 127.0.0.1 (else 10000, or a free one)", parsePort)
+    .option("--record <file>", "only record feature vectors with labels into a CSV file")
+    .addOption(
+      new Option("--traffic <kind>", "with --record: train leaves out the partner and some slips")
+        .choices(["train", "live"])
+        .default("live"),
+    )
+    .option("--bots <share>", "with --record: share of bots", parseShare, 0.1)
+    .addOption(outputOption(["table", "json"]))
+    .addHelpText("after", EXAMPLES)
+    .action(demo);
+}

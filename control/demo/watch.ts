@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { DecisionView, HistoryView, StatusView } from "../api/views.ts";
+import { callService } from "../cli/client.ts";
+import { type Ledger, noteTable } from "./ledger.ts";
+
+/** A page of decisions; the service gives at most 5,000. */
+const PAGE = 5_000;
+const POLL_MS = 100;
+/** Decisions are read every that many polls: they only feed the screen and the report. */
+const DECISIONS_EVERY = 5;
+
+export type Watch = {
+  /** The newest status; null while nobody answers. */
+  status(): StatusView | null;
+  history(): readonly HistoryView[];
+  /** Reads all decisions and events there are now. */
+  catchUp(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+type Page = { next: number; decisions: DecisionView[] };
+
+/**
+ * Follows a control service over its HTTP API into the ledger: the status several times a second,
+ * so that the cuts of each table are seen while it is live. A service that is away is asked again.
+ */
+export function startWatch(server: string, ledger: Ledger): Watch {
+  const events: HistoryView[] = [];
+  let status: StatusView | null = null;
+  let next = 0;
+  let running = true;
+  let reading: Promise<void> = Promise.resolve();
+
+  const readStatus = async (): Promise<void> => {
+    status = await callService<StatusView>(server, "/v1/status");
+    noteTable(ledger, status);
+  };
+  const readPages = async (): Promise<void> => {
+    for (;;) {
+      const path = `/v1/decisions?since=${next}&max=${PAGE}`;
+      const page = await callService<Page>(server, path);
+      ledger.decisions.push(...page.decisions);
+      next = page.next;
+      if (page.decisions.length < PAGE) return;
+    }
+  };
+  const readHistory = async (): Promise<void> => {
+    const since = events.at(-1)?.n ?? 0;
+    const path = `/v1/history?since=${since}`;
+    const page = await callService<{ events: HistoryView[] }>(server, path);
+    events.push(...page.events.filter(({ n }) => n > since));
+  };
+  // One reader at a time, or a page would be taken twice.
+  const readAll = (): Promise<void> => {
+    reading = reading
+      .catch(() => undefined)
+      .then(readPages)
+      .then(readHistory);
+    return reading;
+  };
+  const loop = (async () => {
+    for (let turn = 0; running; turn += 1) {
+      try {
+        await readStatus();
+        if (turn % DECISIONS_EVERY === 0) await readAll();
+      } catch {
+        status = null;
+      }
+      await sleep(POLL_MS);
+    }
+  })();
+  return {
+    status: () => status,
+    history: () => events,
+    catchUp: async () => {
+      await readStatus();
+      await readAll();
+    },
+    stop: async () => {
+      running = false;
+      await loop;
+    },
+  };
+}
