@@ -13,6 +13,8 @@ export type ProxyRow = {
   /** `ms` from send to ACK; null when the proxy came with it. */
   acked: { digest: string; at: number; ms: number | null } | null;
   nacked: { digest: string; at: number; message: string } | null;
+  /** Every digest it refused and is never sent again, oldest first. */
+  refused: readonly string[];
 };
 
 /** Rows kept of proxies that are gone; the oldest go first. */
@@ -28,7 +30,9 @@ export type Proxies = {
 };
 
 /** One row a proxy and resource name. */
-export function createProxies(): Proxies {
+export function createProxies(
+  listRefused: (node: string, resource: string) => readonly string[],
+): Proxies {
   const rows = new Map<string, ProxyRow>();
   const streams = new Map<string, number>();
   const keyOf = (node: string, resource: string): string => `${resource}\n${node}`;
@@ -44,7 +48,8 @@ export function createProxies(): Proxies {
     }
   };
   return {
-    list: () => [...rows.values()],
+    list: () =>
+      [...rows.values()].map((row) => ({ ...row, refused: listRefused(row.node, row.resource) })),
     connect(node, resource, held, at) {
       const key = keyOf(node.id, resource);
       const former = rows.get(key);
@@ -60,6 +65,7 @@ export function createProxies(): Proxies {
         sent: former?.sent ?? null,
         acked: former?.acked?.digest === held ? (former?.acked ?? claim) : claim,
         nacked: former?.nacked ?? null,
+        refused: [],
       });
       streams.set(key, (streams.get(key) ?? 0) + 1);
       dropOld();

@@ -13,6 +13,7 @@ import {
   type Session,
   type Watcher,
 } from "./session.ts";
+import { memoryOf } from "./subscription.ts";
 
 export type XdsOptions = Watcher & {
   /** HOST:PORT on loopback; port 0 takes a free one. */
@@ -51,9 +52,10 @@ const BEAT_LOOK_MS_MIN = 10;
 /** Serves ECDS, state of the world, on loopback. */
 export async function startXdsServer(options: XdsOptions): Promise<XdsServer> {
   const rate = options.connectRate ?? CONNECT_RATE;
+  const cache = createCache(options.identifier ?? "limen");
   const hub: Hub = {
-    cache: createCache(options.identifier ?? "limen"),
-    proxies: createProxies(),
+    cache,
+    proxies: createProxies((node, name) => [...memoryOf(cache.memory(node), name).refused]),
     sessions: new Set(),
     pushedAt: new WeakMap(),
     limiter: createLimiter(rate.perSecond, rate.burst, now),
@@ -67,17 +69,17 @@ export async function startXdsServer(options: XdsOptions): Promise<XdsServer> {
     port: listener.port,
     setTarget(name, resource, { ttlMs = null } = {}) {
       checkTarget(name, resource, ttlMs);
-      hub.cache.setTarget({ resource, ttlMs });
+      cache.setTarget({ resource, ttlMs });
       hub.pushedAt.set(resource, now());
       if (ttlMs !== null) beats.look(ttlMs / BEAT_LOOKS_PER_TTL);
       wakeAll();
     },
     setBase(name, resource) {
       checkTarget(name, resource, null);
-      hub.cache.setBase(resource);
+      cache.setBase(resource);
       wakeAll();
     },
-    refuse: hub.cache.refuse,
+    refuse: cache.refuse,
     proxies: hub.proxies.list,
     async close({ drainMs = 0 } = {}) {
       beats.stop();

@@ -1,3 +1,4 @@
+import { connect } from "node:http2";
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { anyUnpack, BytesValueSchema } from "@bufbuild/protobuf/wkt";
 import { Client, credentials, type StatusObject } from "@grpc/grpc-js";
@@ -117,4 +118,24 @@ export function openXdsClient(port: number) {
       client.close();
     },
   };
+}
+
+/** A stream of a client that asks and then reads nothing, so that flow control stops the server. */
+export function openDeafClient(port: number, node: string, names: readonly string[]) {
+  const session = connect(`http://127.0.0.1:${port}`);
+  session.on("error", () => {});
+  const stream = session.request({
+    ":method": "POST",
+    ":path": PATH,
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
+  stream.on("error", () => {});
+  const request = { node: aNode(node), resourceNames: [...names], typeUrl: ECDS_TYPE_URL };
+  const message = toBinary(DiscoveryRequestSchema, create(DiscoveryRequestSchema, request));
+  // A gRPC frame: not compressed, length, message.
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  stream.write(Buffer.concat([head, message]));
+  return { close: () => session.destroy() };
 }
