@@ -10,7 +10,7 @@ import * as layout from "../../models/table-layout.ts";
 import { type ByteWriter, createWriter } from "./bytes.ts";
 import { checkCap, checkDistinct, checkWhole, refuse } from "./cap.ts";
 import { writeFeatures } from "./features.ts";
-import { type ModelSections, writeModel } from "./model.ts";
+import { checkScore, type ModelSections, writeModel } from "./model.ts";
 import { type BytePool, createPool, createShared, type Shared } from "./pool.ts";
 import { DIGEST_BYTES, hashTable, sealTable } from "./seal.ts";
 import {
@@ -192,6 +192,7 @@ function takeAlone(
 }
 
 function hashModel(model: ModelScore & { name: string }, features: readonly Feature[]): Uint8Array {
+  checkScore(`model "${model.name}"`, model, features.length);
   const { alone, read } = takeAlone(model, features);
   return hashTable(buildUnsealed({ ...NEUTRAL, features: read, models: [alone] }, []));
 }

@@ -38,7 +38,8 @@ export type ModelSections = TreeSections & {
   candidateCuts: Uint8Array;
 };
 
-function checkScore(field: string, score: ModelScore, features: number): void {
+/** Refuses a score whose parts do not fit each other or the features. */
+export function checkScore(field: string, score: ModelScore, features: number): void {
   const classes = score.base.length;
   checkWhole(`${field}: classes`, classes, 1, CLASSES_MAX);
   checkWhole(`${field}: class`, score.class, 0, classes - 1);

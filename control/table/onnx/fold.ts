@@ -28,6 +28,8 @@ const EVERYTHING: Range = { above: Number.NEGATIVE_INFINITY, upTo: F32_MAX, miss
 export type Folding = {
   /** The slot of a feature whose missing value goes left (low) or right (high). */
   slotOf: (feature: number, side: Side) => number;
+  /** A side this feature already has a slot for, for nodes no missing value reaches. */
+  knownSide: (feature: number) => Side | undefined;
   /** Nodes made so far, over all trees. */
   made: number;
 };
@@ -37,6 +39,8 @@ export function createFolding(slots: Slot[]): Folding {
   const known = new Map<string, number>();
   return {
     made: 0,
+    knownSide: (feature) =>
+      (["low", "high"] as const).find((side) => known.has(`${feature}:${side}`)),
     slotOf(feature, side) {
       const key = `${feature}:${side}`;
       const found = known.get(key);
@@ -84,8 +88,9 @@ function split(
       `ONNX: trees: more than the cap of ${NODES_MAX} nodes when folded`,
     );
   }
+  const side = range.missing ? missing : (folding.knownSide(feature) ?? missing);
   return {
-    slot: folding.slotOf(feature, missing),
+    slot: folding.slotOf(feature, side),
     threshold,
     left: sides.below(new Map(ranges).set(feature, below)),
     right: sides.above(new Map(ranges).set(feature, above)),
