@@ -1,0 +1,200 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { decodeEvent, encodeEvent, type NewHistoryEvent } from "../../../control/history/event.ts";
+import { openHistory, replayLog } from "../../../control/history/history.ts";
+import { NOTHING_LIVE, REFUSED_MAX, replayHistory } from "../../../control/history/replay.ts";
+import { describeTable } from "../../../control/table/describe.ts";
+import { encodeTable } from "../../../control/table/encode.ts";
+import { aModel, aTable } from "../../support/builders.ts";
+import { createMemoryLog } from "../../support/memory-log.ts";
+
+const encode = (serial: number, cut: number): Uint8Array =>
+  encodeTable(aTable({ serial, models: [aModel({ cuts: [[cut]] })] }));
+
+function event(what: NewHistoryEvent["what"], more: Partial<NewHistoryEvent> = {}) {
+  return { what, at: 1000, by: "learner", why: "alert", ...more };
+}
+
+function tableEvent(what: "pushed" | "off" | "on", serial: number, cut = 2048): NewHistoryEvent {
+  const table = encode(serial, cut);
+  const tableDigest = describeTable(table).digest;
+  const learnedCuts = { "bot/rest/bot": cut };
+  return event(what, { table, tableSerial: serial, tableDigest, learnedCuts });
+}
+
+describe("openHistory", () => {
+  it("has the pushed table live, and again after a restart", async () => {
+    const log = createMemoryLog();
+    const history = await openHistory(log);
+    await history.append([tableEvent("pushed", 1, 77)]);
+    const again = await openHistory(log);
+    expect(again.live()).toEqual(history.live());
+    expect(describeTable(again.live().table?.bytes ?? new Uint8Array()).digest).toBe(
+      describeTable(encode(1, 77)).digest,
+    );
+    expect(again.live().table?.learnedCuts).toEqual({ "bot/rest/bot": 77 });
+  });
+
+  it("refuses a serial that does not grow, and writes nothing of the batch", async () => {
+    const log = createMemoryLog();
+    const history = await openHistory(log);
+    await history.append([tableEvent("pushed", 5)]);
+    const batch = [event("proposed"), tableEvent("pushed", 5)];
+    await expect(history.append(batch)).rejects.toThrow(/serial 5 is not above 5/);
+    expect(await log.end("limen.tables", 0)).toBe(1n);
+  });
+
+  it("refuses a push while off, and says since when and by whom", async () => {
+    const history = await openHistory(createMemoryLog());
+    await history.append([event("off", { by: "ada" })]);
+    await expect(history.append([tableEvent("pushed", 1)])).rejects.toThrow(/off since .* by ada/);
+  });
+
+  it("refuses a pushed event without its table", async () => {
+    const history = await openHistory(createMemoryLog());
+    await expect(history.append([event("pushed")])).rejects.toThrow(/without its table/);
+  });
+
+  it("refuses a table without its digest", async () => {
+    const history = await openHistory(createMemoryLog());
+    const bad = { ...tableEvent("pushed", 1), tableDigest: "short" };
+    await expect(history.append([bad])).rejects.toThrow(/16 hex digits/);
+  });
+
+  it("refuses a table in an event that makes none live", async () => {
+    const history = await openHistory(createMemoryLog());
+    const bad = { ...tableEvent("pushed", 1), what: "acked" as const };
+    await expect(history.append([bad])).rejects.toThrow(/acked carries a table/);
+  });
+
+  it("goes on after a refused event", async () => {
+    const history = await openHistory(createMemoryLog());
+    await history.append([event("pushed")]).catch(() => {});
+    expect((await history.append([tableEvent("pushed", 1)])).serial).toBe(1);
+  });
+
+  it("reads back who, when, why and the reasons, with a number each", async () => {
+    const history = await openHistory(createMemoryLog({ now: () => 42 }));
+    await history.append([event("proposed"), event("refused", { reasons: ["a", "b"] })]);
+    const [entry] = await history.read(1, 10);
+    expect(entry).toMatchObject({ n: 1, time: 42 });
+    expect(entry?.event).toMatchObject({ what: "refused", by: "learner", reasons: ["a", "b"] });
+  });
+
+  it("replays a log longer than a page", async () => {
+    const log = createMemoryLog();
+    const history = await openHistory(log);
+    for (let n = 0; n < 1201; n += 1) await history.append([event("proposed")]);
+    await history.append([tableEvent("pushed", 9)]);
+    expect((await replayLog(log)).serial).toBe(9);
+  });
+});
+
+describe("off", () => {
+  it("is kept over a restart until on, with who said so first", async () => {
+    const log = createMemoryLog();
+    const history = await openHistory(log);
+    await history.append([tableEvent("pushed", 1), event("off", { by: "ada", why: "incident" })]);
+    await history.append([event("off", { by: "bob" })]);
+    expect((await openHistory(log)).live().off).toEqual({ by: "ada", why: "incident", at: 1000 });
+    await history.append([event("on")]);
+    expect((await openHistory(log)).live().off).toBeNull();
+  });
+
+  it("may bring a base table, and remembers the acting one to go back to", async () => {
+    const history = await openHistory(createMemoryLog());
+    await history.append([tableEvent("pushed", 1, 77), tableEvent("off", 2, 4096)]);
+    expect(history.live().table?.serial).toBe(2);
+    expect(history.live().acting?.learnedCuts).toEqual({ "bot/rest/bot": 77 });
+  });
+});
+
+describe("replayHistory", () => {
+  const decoded = (events: readonly NewHistoryEvent[]) =>
+    events.map((one) => decodeEvent(encodeEvent(one)));
+  const anyEvents = fc
+    .array(
+      fc.tuple(
+        fc.constantFrom("pushed", "off", "on", "applied", "acked", "nacked"),
+        fc.integer({ min: 1, max: 30 }),
+      ),
+      { maxLength: 40 },
+    )
+    .map((moves) =>
+      moves.map(([what, n]): NewHistoryEvent => {
+        if (what === "pushed" || what === "off" || what === "on") return tableEvent(what, n, n);
+        if (what === "applied") return event(what, { applied: { [`k${n % 3}`]: `${n}` } });
+        return event(what as "acked", { node: `n${n}`, resource: "limen", resourceDigest: "d" });
+      }),
+    );
+
+  it("comes to the same state whether or not it stopped on the way", () => {
+    fc.assert(
+      fc.property(anyEvents, fc.nat(40), (events, cut) => {
+        const all = decoded(events);
+        const part = replayHistory(all.slice(0, cut));
+        expect(replayHistory(all.slice(cut), part)).toEqual(replayHistory(all));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("changes nothing when a batch comes twice", () => {
+    fc.assert(
+      fc.property(anyEvents, (events) => {
+        const all = decoded(events);
+        const once = replayHistory(all);
+        const twice = replayHistory(all.flatMap((one) => [one, one]));
+        expect(twice).toEqual(once);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("has the table of the highest serial live, by its own bytes", () => {
+    fc.assert(
+      fc.property(anyEvents, (events) => {
+        const { table } = replayHistory(decoded(events));
+        const serials = events.flatMap(({ tableSerial }) => tableSerial ?? []);
+        expect(table?.serial ?? 0).toBe(Math.max(0, ...serials));
+        if (table) expect(describeTable(table.bytes)).toMatchObject({ digest: table.digest });
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("keeps the newest of each setting applied", () => {
+    const events = [event("applied", { applied: { a: "1", b: "1" } }), event("applied")];
+    const last = event("applied", { applied: { a: "2" } });
+    expect(replayHistory(decoded([...events, last])).applied).toEqual({ a: "2", b: "1" });
+  });
+
+  it("passes by an event of a later version", () => {
+    const later = event("promoted" as "pushed", { tableSerial: 9 });
+    expect(replayHistory(decoded([later]))).toEqual(NOTHING_LIVE);
+  });
+
+  it("lists what nodes refused once each, and at most the newest 10,000", () => {
+    const nack = (n: number) =>
+      event("nacked", { node: `n${n}`, resource: "limen", resourceDigest: "d" });
+    expect(replayHistory(decoded([nack(1), nack(1)])).refused).toHaveLength(1);
+    const full = Array.from({ length: REFUSED_MAX }, (_, n) => ({
+      node: `n${n}`,
+      resource: "limen",
+      digest: "d",
+    }));
+    const live = replayHistory(decoded([nack(REFUSED_MAX)]), { ...NOTHING_LIVE, refused: full });
+    expect(live.refused).toHaveLength(REFUSED_MAX);
+    expect(live.refused[0]?.node).toBe("n1");
+  });
+});
+
+describe("decodeEvent", () => {
+  it("refuses bytes that are no event", () => {
+    expect(() => decodeEvent(Buffer.from([0xff]))).toThrow(/no event/);
+  });
+
+  it("refuses another format and says which version to run", () => {
+    expect(() => decodeEvent(Buffer.from([0x08, 0x02]))).toThrow(/format 2, this version reads 1/);
+  });
+});
