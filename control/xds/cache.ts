@@ -15,7 +15,7 @@ import {
 
 /** Former resources kept for each name, to answer a NACK of a node that comes back with one. */
 const FORMER_MAX = 16;
-/** Nodes without a stream that are remembered; the one gone longest is forgotten first. */
+/** Nodes that are remembered; the one unchanged longest is forgotten first. */
 export const NODES_MAX = 20_000;
 
 export type Frame = { nonce: number; bytes: Buffer };

@@ -86,6 +86,19 @@ describe("setTarget", () => {
     ).toBe(true);
   });
 
+  it("reaches more streams than one turn of the event loop wakes", async () => {
+    const server = await startServer();
+    const clients = Array.from({ length: 300 }, (_, n) => {
+      const client = connect(server.port);
+      client.ask(`n${n}`, ["limen"]);
+      return client;
+    });
+    await expect.poll(() => server.proxies().length, { timeout: 10_000 }).toBe(300);
+    server.setTarget("limen", table("A"));
+    const received = await Promise.all(clients.map((client) => client.next()));
+    expect(received.every((one) => one.table === "A")).toBe(true);
+  });
+
   it("sends one and the same nonce to all streams of a push", async () => {
     const server = await startServer();
     const clients = ["a", "b"].map((node) => {
