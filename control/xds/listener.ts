@@ -56,11 +56,16 @@ export type Listener = {
   close(drainMs: number): Promise<void>;
 };
 
-/** Listens for ECDS streams; port 0 takes a free one. */
-export async function listen(address: string, onCall: (call: Call) => void): Promise<Listener> {
+/** Listens for ECDS streams; port 0 takes a free one. `extend` adds services to the same port. */
+export async function listen(
+  address: string,
+  onCall: (call: Call) => void,
+  extend?: (server: Server) => void,
+): Promise<Listener> {
   checkLoopback(address);
   const server = new Server(OPTIONS);
   server.addService(SERVICE, { StreamExtensionConfigs: onCall });
+  extend?.(server);
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
       if (error === null) resolve(bound);

@@ -1,4 +1,5 @@
 import { LimenError } from "../errors.ts";
+import type { Server } from "@grpc/grpc-js";
 import { createCache } from "./cache.ts";
 import { createLimiter } from "./limiter.ts";
 import { listen } from "./listener.ts";
@@ -24,6 +25,8 @@ export type XdsOptions = Watcher & {
   writeDeadlineMs?: number;
   /** New streams answered per second, and at once before that. */
   connectRate?: { perSecond: number; burst: number };
+  /** Adds other services to the same listener. */
+  extend?: (server: Server) => void;
 };
 
 export type XdsServer = {
@@ -62,7 +65,7 @@ export async function startXdsServer(options: XdsOptions): Promise<XdsServer> {
     watcher: options,
     writeDeadlineMs: options.writeDeadlineMs ?? WRITE_DEADLINE_MS,
   };
-  const listener = await listen(options.address, (call) => openSession(hub, call));
+  const listener = await listen(options.address, (call) => openSession(hub, call), options.extend);
   const wakeAll = createFanOut(hub.sessions);
   const beats = createBeats(hub.sessions);
   return {
