@@ -11,12 +11,12 @@ export function dressModel(name: string, score: ModelScore, tags: readonly Tag[]
  * The table of one model alone: segment "rest", mode shadow, no cuts, every decision audited. What
  * `limen compile` writes; a control service puts models into tables of its own.
  */
-export function standAloneTable(model: Model, features: readonly Feature[]): Table {
+export function standAloneTable(model: Model | null, features: readonly Feature[]): Table {
   return {
     ...{ serial: 0, audit: 1, extra: 0, extraWidth: 0, candidate: 0, vector: 0, salt: 0n },
     ...{ tokenKey: new Uint8Array(16), trustMesh: false, token: false, record: true },
     features,
-    models: [model],
+    models: model ? [model] : [],
     segments: { of: "path", match: "prefix", names: ["rest"], entries: [] },
     exempt: [],
     ignored: IGNORED_HEADERS,
