@@ -41,8 +41,8 @@ export type PublisherParts = {
   validate: (bytes: Uint8Array) => number;
   /** Recorded decisions by model, segment and bin, all arms. */
   counts: () => BinCounts;
-  /** Hands a table to every proxy; gives the resource digest. */
-  send: (built: Built, kind: "acting" | "base") => string;
+  /** Hands a table to every proxy. */
+  send: (built: Built, kind: "acting" | "base") => void;
   /** The resource digest a table would have. */
   resourceDigest: (bytes: Uint8Array) => string;
   now: () => number;
@@ -87,8 +87,9 @@ function boundsInBins(models: readonly LoadedModel[]): Bounds {
 }
 
 export type Publisher = {
-  /** The table proxies shall have; its mode may be base when off. */
+  /** The table proxies shall have; the base table when off. */
   live(): Built;
+  secrets: Secrets;
   /** Gate, history, push. Throws "refused" with every reason; then nothing has changed. */
   publish(wish: Wish): Promise<Published>;
   /** What publish would do, without doing it. */
@@ -206,6 +207,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
   const state: State = { parts, secrets, bounds: boundsInBins(parts.models), live };
   return {
     live: () => state.live,
+    secrets,
     resume: (wish) => resume(state, wish),
     publish: (wish) => make(state, wish, "pushed"),
     turnOn: (wish) => make(state, wish, "on"),

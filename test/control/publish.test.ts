@@ -49,7 +49,6 @@ async function aPublisher(log = createMemoryLog()) {
     counts: () => ({ bot: { rest: new Array(4096).fill(1) } }),
     send: (built, kind) => {
       sent.push({ built, kind });
-      return "r";
     },
     resourceDigest: () => "0000000000000000",
     now: () => 1,

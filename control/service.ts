@@ -1,0 +1,266 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { startApi } from "./api/server.ts";
+import type { ApplyAnswer, HistoryView, ServiceFace, StatusView } from "./api/views.ts";
+import { changeSettings } from "./change-settings.ts";
+import { packageVersion } from "./cli/version.ts";
+import { type LoadedModel, listSegments } from "./desired.ts";
+import { LimenError } from "./errors.ts";
+import type { EventLog } from "./events/log.ts";
+import { openSqliteLog } from "./events/sqlite.ts";
+import { type History, type HistoryEntry, openHistory } from "./history/history.ts";
+import { createLearner } from "./learn/follow.ts";
+import { measureLoss } from "./learn/seqs.ts";
+import { createPublisher, type Published } from "./publish.ts";
+import { createScorer } from "./scorer.ts";
+import { readDecisions } from "./service/decisions.ts";
+import {
+  createLastRecords,
+  createResources,
+  FILTER_NAME,
+  type Intake,
+  startIntake,
+} from "./service/start.ts";
+import {
+  apply,
+  checkObjectives,
+  cohortsOf,
+  countAllBins,
+  learn,
+  listKnown,
+  preview,
+  resume,
+  type State,
+  turn,
+} from "./service/state.ts";
+import { type LastRecord, viewModel, viewProxies, viewStatus } from "./service/status.ts";
+import { openTables, type Tables } from "./service/tables.ts";
+import type { Settings } from "./settings.ts";
+import { loadModel } from "./table/load-model.ts";
+
+export type Service = {
+  /** HOST:PORT each listens on. */
+  xds: string;
+  http: string;
+  close(): Promise<void>;
+};
+
+/** Fast enough for "pushed within a second", slow enough to cost nothing. */
+const LOOK_MS = 250;
+const HISTORY_PAGE = 10_000;
+
+type Parts = {
+  settings: Settings;
+  log: EventLog;
+  history: History;
+  tables: Tables;
+  state: State;
+  intake: Intake;
+  last: ReadonlyMap<string, LastRecord>;
+};
+
+function viewEvent({ n, event }: HistoryEntry): HistoryView {
+  const reasons = event.reasons.length > 0 ? `: ${event.reasons.join("; ")}` : "";
+  const staged = event.what === "applied" && !event.staged ? " (not staged)" : "";
+  return {
+    // Numbers begin at 1, so that `since=0` asks for everything.
+    n: n + 1,
+    at: event.at,
+    what: event.what,
+    by: event.by,
+    why: `${event.why}${reasons}${staged}`,
+    tableDigest: event.tableDigest,
+    resourceDigest: event.resourceDigest,
+    serial: event.tableSerial,
+    ...(event.node === "" ? {} : { node: event.node, ms: event.ms }),
+  };
+}
+
+function status({ settings, history, state, intake, last }: Parts): StatusView {
+  const live = state.publisher.live();
+  const loss = { missing: 0, duplicates: 0, rejected: 0, decisions: 0 };
+  for (const { counters, seqs } of state.learner.states) {
+    loss.missing += measureLoss(seqs).missing;
+    loss.duplicates += counters.duplicates;
+    loss.rejected += counters.rejected;
+    loss.decisions += counters.decisions;
+  }
+  const counters = intake.collector.counters();
+  return viewStatus({
+    version: packageVersion(),
+    state: state.isOff ? "off" : "live",
+    serial: live.table.serial,
+    tableDigest: live.digest,
+    resourceDigest: history.live().table?.resourceDigest ?? "",
+    pushedAt: history.live().table?.at ?? state.pushedAt,
+    ttlMs: settings.ttlMs,
+    proxies: viewProxies(intake.xds.proxies(), last),
+    models: state.models.map((model, index) =>
+      viewModel({
+        model,
+        own: state.own[index] as State["own"][number],
+        segments: state.segments,
+        learned: state.learned,
+        cohorts: cohortsOf(state, model),
+        look: state.looks.get(model.name) ?? null,
+      }),
+    ),
+    log: {
+      decisions: loss.decisions,
+      lost: loss.missing,
+      duplicates: loss.duplicates,
+      rejected: loss.rejected + counters.rejected,
+      dropped: counters.dropped,
+    },
+  });
+}
+
+const answerOf = (published: Published, note: string): ApplyAnswer => ({
+  tableDigest: published.digest,
+  serial: published.serial,
+  changed: published.changed,
+  note,
+});
+
+/** The service as the HTTP API sees it; changes happen one after another. */
+function createFace(parts: Parts, inTurn: <Value>(job: () => Promise<Value>) => Promise<Value>) {
+  const { log, history, tables, state } = parts;
+  const face: ServiceFace = {
+    status: () => status(parts),
+    history: async (since) => (await history.read(since, HISTORY_PAGE)).map(viewEvent),
+    decisions: (since, max) => readDecisions(log, since, max, tables.namesOf),
+    apply: async ({ set, by = "http", dryRun }) => {
+      if (dryRun) return answerOf(preview(state, set), "dry run, nothing is changed");
+      return answerOf(await inTurn(() => apply(state, set, by)), "not staged");
+    },
+    turn: async (to, by) => answerOf(await inTurn(() => turn(state, to, by)), to),
+  };
+  return face;
+}
+
+async function loadModels(settings: Settings): Promise<LoadedModel[]> {
+  const models: LoadedModel[] = [];
+  for (const { folder, name } of settings.models) {
+    const model = await loadModel(folder);
+    if (model.name !== name) {
+      const text = `${folder}: model.yaml says name ${model.name}, its folder ${name}`;
+      throw new LimenError("input", `${text}; give them one name`);
+    }
+    models.push(model);
+  }
+  return models;
+}
+
+async function openState(settings: Settings, log: EventLog, history: History, tables: Tables) {
+  const models = await loadModels(settings);
+  const segments = listSegments(settings);
+  const past = history.live();
+  const fromFile = settings.models.map((model) => model.settings);
+  const own = changeSettings(fromFile, listKnown(models, segments), past.applied);
+  checkObjectives(models, own, segments);
+  const learner = await createLearner({
+    log,
+    namesOf: tables.namesOf,
+    sliceMs: settings.cohortMs,
+  });
+  return {
+    models,
+    segments,
+    own,
+    learner,
+    learned: past.acting?.learnedCuts ?? {},
+    looks: new Map(),
+    lastProposal: null,
+    isOff: past.off !== null,
+    pushedAt: null,
+    now: Date.now,
+  };
+}
+
+/** Runs jobs one after another; a failed one does not stop the next. */
+function createTurns() {
+  let last: Promise<unknown> = Promise.resolve();
+  return <Value>(job: () => Promise<Value>): Promise<Value> => {
+    const mine = last.then(job);
+    last = mine.catch(() => undefined);
+    return mine;
+  };
+}
+
+async function lookOften(
+  state: State,
+  inTurn: ReturnType<typeof createTurns>,
+  signal: AbortSignal,
+) {
+  let said = "";
+  while (!signal.aborted) {
+    try {
+      await inTurn(() => learn(state));
+      said = "";
+    } catch (thrown) {
+      const { message } = LimenError.from(thrown, "learning");
+      if (message !== said) state.say(message);
+      said = message;
+    }
+    await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** All roles in one process: collect, learn, serve. Throws before anything listens, or cleans up. */
+export async function startService(
+  settings: Settings,
+  say: (line: string) => void,
+): Promise<Service> {
+  const scorer = createScorer();
+  const log = openSqliteLog(settings.logFile, {
+    keepMs: settings.keep.decisionsMs,
+    maxBytes: settings.keep.diskBytes,
+  });
+  const stop = new AbortController();
+  const closers: (() => Promise<unknown>)[] = [() => log.close()];
+  const close = async (): Promise<void> => {
+    stop.abort();
+    for (const closer of closers.toReversed()) await closer();
+  };
+  try {
+    const history = await openHistory(log);
+    const tables = await openTables(history);
+    const opened = await openState(settings, log, history, tables);
+    const resourceOf = createResources(settings);
+    let intake: Intake | undefined;
+    const publisher = createPublisher({
+      settings,
+      models: opened.models,
+      history,
+      validate: scorer.load,
+      counts: () => countAllBins(opened),
+      resourceDigest: (bytes) => resourceOf(bytes).digest,
+      now: Date.now,
+      send: ({ bytes }, kind) => {
+        tables.add(bytes);
+        const ttlMs = kind === "base" || settings.ttlMs === 0 ? null : settings.ttlMs;
+        intake?.xds.setTarget(FILTER_NAME, resourceOf(bytes), { ttlMs });
+      },
+    });
+    const state: State = { ...opened, publisher, say };
+    const { last, note } = createLastRecords();
+    const tokenKey = publisher.secrets.tokenKey;
+    intake = await startIntake(settings, { log, history, tokenKey, say, onAppend: note });
+    closers.push(intake.close);
+    const inTurn = createTurns();
+    await inTurn(() => resume(state));
+    const face = createFace({ settings, log, history, tables, state, intake, last }, inTurn);
+    const api = await startApi(face, settings.listen.http);
+    closers.push(api.close);
+    const running = [state.learner.run(stop.signal), lookOften(state, inTurn, stop.signal)];
+    closers.push(() => Promise.all(running));
+    const host = (address: string): string => address.slice(0, address.lastIndexOf(":"));
+    return {
+      xds: `${host(settings.listen.xds)}:${intake.xds.port}`,
+      http: `${host(settings.listen.http)}:${api.port}`,
+      close,
+    };
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+}
