@@ -1,6 +1,6 @@
 // The Envoy bootstrap of the demo, the tests and envoy/: one place knows Envoy's configuration.
 import { isIP } from "node:net";
-import { type FilterSource, httpFilters, XDS_CLUSTER } from "./http-filters.ts";
+import { earlyRemoval, type FilterSource, httpFilters, XDS_CLUSTER } from "./http-filters.ts";
 import { type Json, typed } from "./json.ts";
 
 export type Address = { host: string; port: number };
@@ -27,8 +27,8 @@ export type BootstrapOptions = {
   accessLog?: Address;
   /** How long entries may wait in Envoy before they are sent. Envoy's own default is 1 s. */
   accessLogFlushMs?: number;
-  /** Remove `x-limen-*` natively before the filter, so that no client's tag is believed even when
-   * the filter is dead. Off only with `trust: mesh`. */
+  /** Remove `x-limen-*` natively before route and filter, so that no client's tag is believed even
+   * when the filter is dead. Off only with `trust: mesh`. */
   removeForged?: boolean;
   /** How long a whole answer may take; null for streams without an end. Envoy's default is 15 s. */
   routeTimeoutSeconds?: number | null;
@@ -98,7 +98,11 @@ function accessLog(flushMs: number): Json {
 }
 
 function connectionManager(options: BootstrapOptions, filters: readonly FilterSource[]): Json {
-  const { accessLog: collector, accessLogFlushMs = ACCESS_LOG_FLUSH_MS } = options;
+  const {
+    accessLog: collector,
+    accessLogFlushMs = ACCESS_LOG_FLUSH_MS,
+    removeForged = true,
+  } = options;
   const type = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
   return typed(type, {
     stat_prefix: "limen",
@@ -107,7 +111,8 @@ function connectionManager(options: BootstrapOptions, filters: readonly FilterSo
       name: "limen",
       virtual_hosts: [{ name: "all", domains: ["*"], routes: routes(options) }],
     },
-    http_filters: httpFilters(filters, options.removeForged ?? true),
+    ...(removeForged ? { early_header_mutation_extensions: [earlyRemoval()] } : {}),
+    http_filters: httpFilters(filters),
     ...(collector ? { access_log: [accessLog(accessLogFlushMs)] } : {}),
   });
 }

@@ -1,4 +1,4 @@
-// The chain of HTTP filters: native removal of forged headers, Limen, router.
+// What a request meets: native removal of forged headers, Limen, router.
 import { type Json, typed } from "./json.ts";
 
 /** One filter of Limen; what is said here and what control pushes must name the same module. */
@@ -11,9 +11,9 @@ export type FilterSource = {
   vmId: string;
   /** The built module, as the proxy sees it. */
   wasmPath: string;
-  /** FAIL_OPEN serves a request untagged when the filter is dead; FAIL_RELOAD answers 503 until a
-   * new VM is up. */
-  failurePolicy?: "FAIL_OPEN" | "FAIL_RELOAD" | "FAIL_CLOSED";
+  /** `open`, the default: a request is served untagged when the filter is dead. `reload`: 503 until
+   * a new VM is up. `closed`: 503. */
+  failurePolicy?: "open" | "reload" | "closed";
   /** `xds`: base state until a table is pushed. Else the table itself, for good. */
   table: "xds" | Uint8Array;
 };
@@ -21,9 +21,18 @@ export type FilterSource = {
 export const XDS_CLUSTER = "limen_xds";
 const WASM = "envoy.extensions.filters.http.wasm.v3.Wasm";
 const RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC";
-const MUTATION = "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation";
+const MUTATION = "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation";
 /** `_` counts as `-`: CGI-style applications fold both into one name. */
 const FORGED = "(?i)x[-_]limen[-_].*";
+
+/**
+ * Open by the older field: with `failure_policy: FAIL_OPEN` Envoy 1.40 answers the request that
+ * traps with 503, with `fail_open` it serves it. The two fields exclude each other.
+ */
+function onFailure(policy: NonNullable<FilterSource["failurePolicy"]>): Json {
+  if (policy === "open") return { fail_open: true };
+  return { failure_policy: policy === "reload" ? "FAIL_RELOAD" : "FAIL_CLOSED" };
+}
 
 function wasm(filter: FilterSource, table: Uint8Array): Json {
   const configuration = { value: Buffer.from(table).toString("base64") };
@@ -37,7 +46,7 @@ function wasm(filter: FilterSource, table: Uint8Array): Json {
         code: { local: { filename: filter.wasmPath } },
       },
       configuration: typed("google.protobuf.BytesValue", configuration),
-      failure_policy: filter.failurePolicy ?? "FAIL_OPEN",
+      ...onFailure(filter.failurePolicy ?? "open"),
     },
   });
 }
@@ -67,18 +76,20 @@ function pushed(filter: FilterSource): Json {
   };
 }
 
-function removal(): Json {
+/**
+ * Takes forged headers off before Envoy chooses a route. The filter `header_mutation` would be too
+ * late: the route is chosen before the first filter, and a removal there does not choose it again.
+ */
+export function earlyRemoval(): Json {
   const remove = { key_matcher: { safe_regex: { regex: FORGED } } };
   return {
-    name: "envoy.filters.http.header_mutation",
-    typed_config: typed(MUTATION, {
-      mutations: { request_mutations: [{ remove_on_match: remove }] },
-    }),
+    name: "envoy.http.early_header_mutation.header_mutation",
+    typed_config: typed(MUTATION, { mutations: [{ remove_on_match: remove }] }),
   };
 }
 
 /** All HTTP filters of the listener, in the order a request meets them. */
-export function httpFilters(filters: readonly FilterSource[], removeForged: boolean): Json[] {
+export function httpFilters(filters: readonly FilterSource[]): Json[] {
   const ours = filters.map((filter) =>
     filter.table === "xds"
       ? pushed(filter)
@@ -88,5 +99,5 @@ export function httpFilters(filters: readonly FilterSource[], removeForged: bool
     name: "envoy.filters.http.router",
     typed_config: typed("envoy.extensions.filters.http.router.v3.Router", {}),
   };
-  return [...(removeForged ? [removal()] : []), ...ours, router];
+  return [...ours, router];
 }

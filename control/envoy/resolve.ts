@@ -10,7 +10,7 @@ export type ResolvedEnvoy = { path: string; version: string; from: EnvoySource }
 export type ResolveOptions = Partial<Install>;
 
 const ROOT = join(import.meta.dirname, "..", "..");
-/** Envoy 1.33 brought `failure_policy`, which keeps a dead filter from failing requests. */
+/** Envoy 1.33 brought `failure_policy`, by which a dead filter comes back (FAIL_RELOAD). */
 const MINOR_MINIMUM = 33;
 /** func-e may download an Envoy first. */
 const FUNC_E_TIMEOUT_MS = 300_000;
@@ -32,7 +32,7 @@ function admit(envoy: ResolvedEnvoy, say: Install["say"]): ResolvedEnvoy {
   if (major < 1 || (major === 1 && minor < MINOR_MINIMUM)) {
     throw new LimenError(
       "refused",
-      `${path} (by ${from}) is Envoy ${version}, too old: the filter needs failure_policy, which came with 1.${MINOR_MINIMUM}; set ENVOY_PATH to Envoy ${ENVOY_VERSION}`,
+      `${path} (by ${from}) is Envoy ${version}, too old: the policy reload needs failure_policy, which came with 1.${MINOR_MINIMUM}; set ENVOY_PATH to Envoy ${ENVOY_VERSION}`,
     );
   }
   say(`warning: ${path} (by ${from}) is Envoy ${version}; Limen is tested on ${ENVOY_VERSION}`);

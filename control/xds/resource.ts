@@ -9,7 +9,10 @@ import { PluginConfigSchema } from "./proto/wasm_pb.ts";
 export const TYPE_URL = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig";
 const RUNTIME = "envoy.wasm.runtime.v8";
 /** FailurePolicy of envoy.extensions.wasm.v3.PluginConfig. */
-const FAILURE_POLICY = { reload: 1, closed: 2, open: 3 } as const;
+const FAILURE_POLICY = { reload: 1, closed: 2 } as const;
+/** The older field, on purpose: with FAIL_OPEN Envoy 1.40 answers the request that traps with 503,
+ * with `fail_open` it serves it. The two fields exclude each other. */
+const FAIL_OPEN = { failOpen: true } as const;
 /** Hex digits of a resource digest: the first 8 bytes of the SHA-256. */
 const DIGEST_BYTES = 8;
 
@@ -35,7 +38,7 @@ export type ResourceParts = {
   /** Defaults to the name. */
   rootId?: string;
   /** Defaults to `open`: a trap serves the request untagged. */
-  failurePolicy?: keyof typeof FAILURE_POLICY;
+  failurePolicy?: "open" | keyof typeof FAILURE_POLICY;
   /** Exactly the host functions the module may call; without it all are allowed. */
   imports?: readonly string[];
 };
@@ -57,7 +60,7 @@ export function buildResource(parts: ResourceParts): Resource {
         },
         // Envoy hands the filter the value of a BytesValue, not its wrapper.
         configuration: anyPack(BytesValueSchema, create(BytesValueSchema, { value: parts.table })),
-        failurePolicy: FAILURE_POLICY[parts.failurePolicy ?? "open"],
+        ...onFailure(parts.failurePolicy ?? "open"),
         ...restrictTo(parts.imports),
       }),
     }),
@@ -77,6 +80,10 @@ export function fromTypedConfig(name: string, typedConfig: Any): Resource {
 
 function digestOf(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest().subarray(0, DIGEST_BYTES).toString("hex");
+}
+
+function onFailure(policy: NonNullable<ResourceParts["failurePolicy"]>) {
+  return policy === "open" ? FAIL_OPEN : { failurePolicy: FAILURE_POLICY[policy] };
 }
 
 function codeSource(wasm: ResourceParts["wasm"]) {

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file xds/proto/wasm.proto.
  */
 export const file_xds_proto_wasm: GenFile = /*@__PURE__*/
-  fileDesc("ChR4ZHMvcHJvdG8vd2FzbS5wcm90bxIYZW52b3kuZXh0ZW5zaW9ucy53YXNtLnYzIvUBChtDYXBhYmlsaXR5UmVzdHJpY3Rpb25Db25maWcSbAoUYWxsb3dlZF9jYXBhYmlsaXRpZXMYASADKAsyTi5lbnZveS5leHRlbnNpb25zLndhc20udjMuQ2FwYWJpbGl0eVJlc3RyaWN0aW9uQ29uZmlnLkFsbG93ZWRDYXBhYmlsaXRpZXNFbnRyeRpoChhBbGxvd2VkQ2FwYWJpbGl0aWVzRW50cnkSCwoDa2V5GAEgASgJEjsKBXZhbHVlGAIgASgLMiwuZW52b3kuZXh0ZW5zaW9ucy53YXNtLnYzLlNhbml0aXphdGlvbkNvbmZpZzoCOAEiFAoSU2FuaXRpemF0aW9uQ29uZmlnIowBCghWbUNvbmZpZxINCgV2bV9pZBgBIAEoCRIPCgdydW50aW1lGAIgASgJEjMKBGNvZGUYAyABKAsyJS5lbnZveS5jb25maWcuY29yZS52My5Bc3luY0RhdGFTb3VyY2USKwoNY29uZmlndXJhdGlvbhgEIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkijwIKDFBsdWdpbkNvbmZpZxIMCgRuYW1lGAEgASgJEg8KB3Jvb3RfaWQYAiABKAkSNwoJdm1fY29uZmlnGAMgASgLMiIuZW52b3kuZXh0ZW5zaW9ucy53YXNtLnYzLlZtQ29uZmlnSAASKwoNY29uZmlndXJhdGlvbhgEIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkSXAodY2FwYWJpbGl0eV9yZXN0cmljdGlvbl9jb25maWcYBiABKAsyNS5lbnZveS5leHRlbnNpb25zLndhc20udjMuQ2FwYWJpbGl0eVJlc3RyaWN0aW9uQ29uZmlnEhYKDmZhaWx1cmVfcG9saWN5GAcgASgFQgQKAnZtYgZwcm90bzM", [file_google_protobuf_any, file_xds_proto_core]);
+  fileDesc("ChR4ZHMvcHJvdG8vd2FzbS5wcm90bxIYZW52b3kuZXh0ZW5zaW9ucy53YXNtLnYzIvUBChtDYXBhYmlsaXR5UmVzdHJpY3Rpb25Db25maWcSbAoUYWxsb3dlZF9jYXBhYmlsaXRpZXMYASADKAsyTi5lbnZveS5leHRlbnNpb25zLndhc20udjMuQ2FwYWJpbGl0eVJlc3RyaWN0aW9uQ29uZmlnLkFsbG93ZWRDYXBhYmlsaXRpZXNFbnRyeRpoChhBbGxvd2VkQ2FwYWJpbGl0aWVzRW50cnkSCwoDa2V5GAEgASgJEjsKBXZhbHVlGAIgASgLMiwuZW52b3kuZXh0ZW5zaW9ucy53YXNtLnYzLlNhbml0aXphdGlvbkNvbmZpZzoCOAEiFAoSU2FuaXRpemF0aW9uQ29uZmlnIowBCghWbUNvbmZpZxINCgV2bV9pZBgBIAEoCRIPCgdydW50aW1lGAIgASgJEjMKBGNvZGUYAyABKAsyJS5lbnZveS5jb25maWcuY29yZS52My5Bc3luY0RhdGFTb3VyY2USKwoNY29uZmlndXJhdGlvbhgEIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkiogIKDFBsdWdpbkNvbmZpZxIMCgRuYW1lGAEgASgJEg8KB3Jvb3RfaWQYAiABKAkSNwoJdm1fY29uZmlnGAMgASgLMiIuZW52b3kuZXh0ZW5zaW9ucy53YXNtLnYzLlZtQ29uZmlnSAASKwoNY29uZmlndXJhdGlvbhgEIAEoCzIULmdvb2dsZS5wcm90b2J1Zi5BbnkSEQoJZmFpbF9vcGVuGAUgASgIElwKHWNhcGFiaWxpdHlfcmVzdHJpY3Rpb25fY29uZmlnGAYgASgLMjUuZW52b3kuZXh0ZW5zaW9ucy53YXNtLnYzLkNhcGFiaWxpdHlSZXN0cmljdGlvbkNvbmZpZxIWCg5mYWlsdXJlX3BvbGljeRgHIAEoBUIECgJ2bWIGcHJvdG8z", [file_google_protobuf_any, file_xds_proto_core]);
 
 /**
  * Which host functions a module may call; a name that is absent is refused at load.
@@ -111,12 +111,17 @@ export type PluginConfig = Message<"envoy.extensions.wasm.v3.PluginConfig"> & {
   configuration?: Any | undefined;
 
   /**
+   * @generated from field: bool fail_open = 5;
+   */
+  failOpen: boolean;
+
+  /**
    * @generated from field: envoy.extensions.wasm.v3.CapabilityRestrictionConfig capability_restriction_config = 6;
    */
   capabilityRestrictionConfig?: CapabilityRestrictionConfig | undefined;
 
   /**
-   * FailurePolicy: 1 FAIL_RELOAD, 2 FAIL_CLOSED, 3 FAIL_OPEN.
+   * FailurePolicy: 1 FAIL_RELOAD, 2 FAIL_CLOSED, 3 FAIL_OPEN. Not beside fail_open.
    *
    * @generated from field: int32 failure_policy = 7;
    */

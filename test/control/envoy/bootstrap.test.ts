@@ -9,8 +9,6 @@ import { buildResource } from "../../../control/xds/resource.ts";
 
 const NO_WHERE = { host: "127.0.0.1", port: 1 };
 const FILTER: FilterSource = { name: "limen", vmId: "vm-1", wasmPath: "/limen.wasm", table: "xds" };
-/** FailurePolicy of envoy.extensions.wasm.v3.PluginConfig. */
-const FAIL_OPEN = 3;
 
 function aBootstrap(changes: Partial<BootstrapOptions> = {}): JsonValue {
   const options: BootstrapOptions = {
@@ -40,9 +38,10 @@ function valuesOf(value: JsonValue, field: string): JsonValue[] {
 describe("buildBootstrap", () => {
   it("gives the default the module and VM that control pushes, so that Envoy keeps the VM", () => {
     const [said] = valuesOf(aBootstrap(), "default_config") as { config: object }[];
-    const config = { ...said?.config, failure_policy: FAIL_OPEN };
     const registry = createRegistry(WasmSchema, BytesValueSchema);
-    const byDefault = fromJson(WasmSchema, { config }, { registry });
+    const byDefault = fromJson(WasmSchema, { config: said?.config ?? null } as JsonValue, {
+      registry,
+    });
     const table = new Uint8Array(0);
     const wasm = { path: "/limen.wasm" };
     const resource = buildResource({ name: "limen", vmId: "vm-1", table, wasm });
@@ -50,13 +49,11 @@ describe("buildBootstrap", () => {
     expect(typedConfig && anyUnpack(typedConfig, WasmSchema)).toEqual(byDefault);
   });
 
-  it("removes forged headers before any filter of Limen", () => {
+  it("removes forged headers before the route is chosen, not in the chain of filters", () => {
+    const [early] = valuesOf(aBootstrap(), "early_header_mutation_extensions");
     const [chain] = valuesOf(aBootstrap(), "http_filters") as { name: string }[][];
-    expect(chain?.map(({ name }) => name)).toEqual([
-      "envoy.filters.http.header_mutation",
-      "limen",
-      "envoy.filters.http.router",
-    ]);
+    expect(valuesOf(early ?? null, "remove_on_match")).toHaveLength(1);
+    expect(chain?.map(({ name }) => name)).toEqual(["limen", "envoy.filters.http.router"]);
   });
 
   it("leaves the native removal out when told so", () => {

@@ -80,10 +80,15 @@ describe("buildResource", () => {
     });
   });
 
-  it("writes the failure policy as field 7 of the plugin: 3 fails open", () => {
+  it("fails open by fail_open, field 5 of the plugin, and by no failure_policy beside it", () => {
     const bytes = Buffer.from(buildResource(parts()).bytes);
-    // Tag 7 << 3 | varint, then 3: the last field of the plugin, so the last bytes of all.
-    expect(bytes.subarray(-2)).toEqual(Buffer.from([0x38, 3]));
+    // Tag 5 << 3 | varint, then true: the last field of the plugin, so the last bytes of all.
+    expect(bytes.subarray(-2)).toEqual(Buffer.from([0x28, 1]));
+  });
+
+  it("writes the policy reload as failure_policy 1, field 7 of the plugin", () => {
+    const bytes = Buffer.from(buildResource({ ...parts(), failurePolicy: "reload" }).bytes);
+    expect(bytes.subarray(-2)).toEqual(Buffer.from([0x38, 1]));
   });
 
   it("has the first 8 bytes of the SHA-256 of typed_config as its digest", () => {
