@@ -30,6 +30,11 @@ export async function strikeStage(): Promise<void> {
   for (const close of closers.splice(0).reverse()) await close();
 }
 
+/** Something else that ends with the test. */
+export function atStrike(close: Closer): void {
+  closers.push(close);
+}
+
 export type ControlOptions = Omit<XdsOptions, "address"> & { port?: number };
 
 /** An ECDS server of the test's own, on a free port unless one is given. */
