@@ -33,7 +33,8 @@ export type Node = {
 };
 
 export type Graph = {
-  input: { name: string; elementType: number; features: number | null };
+  /** The first input; `names` are all of them. */
+  input: { name: string; names: readonly string[]; elementType: number; features: number | null };
   outputs: readonly string[];
   nodes: readonly Node[];
   constants: ReadonlyMap<string, Tensor>;
@@ -129,22 +130,26 @@ function readConstants(graph: GraphProto, nodes: readonly Node[]): Map<string, T
 function readInput(graph: GraphProto, constants: ReadonlyMap<string, Tensor>): Graph["input"] {
   // Files of ir below 4 list initializers among the inputs.
   const inputs = graph.input.filter((input) => !constants.has(input.name));
-  const [input] = inputs;
-  if (!input || inputs.length > 1) {
-    const names = inputs.map((each) => each.name).join(", ");
-    throw refuse(`${inputs.length} inputs (${names}); export with one float matrix as the input`);
-  }
-  const type = input.type?.value;
-  if (type?.case !== "tensorType") throw refuse(`input "${input.name}" is not a tensor`);
+  const type = inputs[0]?.type?.value;
+  const names = inputs.map((input) => input.name);
+  const [name = ""] = names;
+  if (type?.case !== "tensorType") return { name, names, elementType: 0, features: null };
   const { elemType, shape } = type.value;
-  if (elemType !== ELEMENT_FLOAT && elemType !== ELEMENT_DOUBLE) {
-    throw refuse(
-      `input "${input.name}" has element type ${elemType}; only float and double are read`,
-    );
-  }
   const last = shape?.dim.at(-1)?.value;
   const features = last?.case === "dimValue" && last.value > 0n ? Number(last.value) : null;
-  return { name: input.name, elementType: elemType, features };
+  return { name, names, elementType: elemType, features };
+}
+
+/** One matrix of floats; asked after the operators, which say more of what a file is. */
+export function checkInput(graph: Graph): void {
+  const { name, names, elementType } = graph.input;
+  if (names.length !== 1) {
+    const list = names.join(", ");
+    throw refuse(`${names.length} inputs (${list}); export with one float matrix as the input`);
+  }
+  if (elementType !== ELEMENT_FLOAT && elementType !== ELEMENT_DOUBLE) {
+    throw refuse(`input "${name}" has element type ${elementType}; only float and double are read`);
+  }
 }
 
 function decode(bytes: Uint8Array): ModelProto {

@@ -1,5 +1,5 @@
 import { LimenError } from "../../errors.ts";
-import { type Graph, type Node, nameNode } from "./read.ts";
+import { checkInput, type Graph, type Node, nameNode } from "./read.ts";
 
 /** Operators that score; exactly one of them is a model. */
 const SCORING = [
@@ -109,6 +109,7 @@ function followTails(graph: Graph, core: Node, tails: readonly Node[]): string {
 /** The one operator that scores, with everything around it proved to leave the score alone. */
 export function findCore(graph: Graph): Core {
   checkOperators(graph);
+  checkInput(graph);
   const scoring = graph.nodes.filter((node) => SCORING.includes(node.operator));
   const [core] = scoring;
   if (!core || scoring.length > 1) {
