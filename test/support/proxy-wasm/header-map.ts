@@ -44,9 +44,22 @@ function addTo(list: Header[], name: string, value: string): void {
   list.push([name, value]);
 }
 
-export function createHeaderMap(headers: readonly Header[]): HeaderMap {
-  let list: Header[] = [];
+// Requests are often opened again and again with one list: it is lower-cased and encoded once. A
+// list is never changed in place, so what is kept here stays true.
+const normalized = new WeakMap<readonly Header[], readonly Header[]>();
+const encoded = new WeakMap<readonly Header[], Buffer>();
+
+function normalize(headers: readonly Header[]): readonly Header[] {
+  const known = normalized.get(headers);
+  if (known !== undefined) return known;
+  const list: Header[] = [];
   for (const [name, value] of headers) addTo(list, lowerName(name), value);
+  normalized.set(headers, list);
+  return list;
+}
+
+export function createHeaderMap(headers: readonly Header[]): HeaderMap {
+  let list = normalize(headers);
   const remove = (name: string): void => {
     const lower = lowerName(name);
     list = list.filter((header) => header[0] !== lower);
@@ -57,18 +70,28 @@ export function createHeaderMap(headers: readonly Header[]): HeaderMap {
       const lower = lowerName(name);
       return list.find((header) => header[0] === lower)?.[1];
     },
-    add: (name, value) => addTo(list, lowerName(name), value),
+    add: (name, value) => {
+      const added = [...list];
+      addTo(added, lowerName(name), value);
+      list = added;
+    },
     replace: (name, value) => {
       remove(name);
-      list.push([lowerName(name), value]);
+      list = [...list, [lowerName(name), value]];
     },
     remove,
     set: (pairs) => {
-      list = [];
-      for (const [name, value] of pairs) addTo(list, lowerName(name), value);
+      list = normalize(pairs);
     },
     byteSize: () => list.reduce((sum, [name, value]) => sum + name.length + value.length, 0),
   };
+}
+
+/** As `encodePairs`, kept for a list that comes again. */
+export function encodeKept(list: readonly Header[]): Buffer {
+  const known = encoded.get(list) ?? encodePairs(list);
+  encoded.set(list, known);
+  return known;
 }
 
 /** u32 count, then (u32 name length, u32 value length) a pair, then name NUL value NUL. */

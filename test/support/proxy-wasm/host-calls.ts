@@ -12,7 +12,7 @@ import {
   STATUS_OK,
 } from "./abi.ts";
 import type { HostState } from "./context.ts";
-import { decodePairs, encodePairs, type HeaderMap } from "./header-map.ts";
+import { decodePairs, encodeKept, type HeaderMap } from "./header-map.ts";
 
 /** A host function; i32 parameters come as numbers, i64 ones as bigints. */
 export type HostCall = (state: HostState, ...parameters: never[]) => number;
@@ -61,7 +61,7 @@ const headerCalls = {
     const map = mapOf(state, type);
     if (map === null) return STATUS_BAD_ARGUMENT;
     const list = map.list();
-    return hand(state, list.length === 0 ? EMPTY : encodePairs(list), pointerAt, at);
+    return hand(state, list.length === 0 ? EMPTY : encodeKept(list), pointerAt, at);
   },
   proxy_set_header_map_pairs: (state: HostState, type: number, address: number, length: number) => {
     if (type >>> 0 > MAP_LAST) return STATUS_BAD_ARGUMENT;

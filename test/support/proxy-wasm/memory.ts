@@ -15,7 +15,8 @@ export function createGuestMemory(
 ): GuestMemory {
   let view = Buffer.from(memory.buffer);
   const bytes = (): Buffer => {
-    if (view.buffer !== memory.buffer) view = Buffer.from(memory.buffer);
+    // Growth detaches the buffer: a detached view has no bytes.
+    if (view.length === 0) view = Buffer.from(memory.buffer);
     return view;
   };
   const inside = (address: number, length: number): boolean => address + length <= bytes().length;
