@@ -90,14 +90,13 @@ function addHeader(table: usize, name: usize, nameLength: i32, at: usize, length
   }
 }
 
+function noteReserved(table: usize, name: usize, length: i32): void {
+  if (table === 0 || !isTrusted(table, name, length)) forgedCount += 1;
+  else if (isCarriedTag(table, name, length)) hasCarriedTag = true;
+}
+
 function addPair(table: usize, name: usize, nameLength: i32, at: usize, length: i32): void {
-  const first: i32 = nameLength > 0 ? load<u8>(name) : 0;
-  if ((first | 0x20) === 0x78 && isReserved(name, nameLength)) {
-    if (table === 0 || !isTrusted(table, name, nameLength)) forgedCount += 1;
-    else if (isCarriedTag(table, name, nameLength)) hasCarriedTag = true;
-  }
-  if (table === 0) return;
-  if (first === 0x3a) addPseudo(table, name, nameLength, at, length);
+  if (nameLength > 0 && load<u8>(name) === 0x3a) addPseudo(table, name, nameLength, at, length);
   else addHeader(table, name, nameLength, at, length);
 }
 
@@ -119,7 +118,7 @@ export function readRequest(table: usize, pairs: usize, size: u32): i32 {
   if (count > (size - 4) / 8) return REASON_NO_HEADERS;
   const fits = count <= (HEADER_PAIRS_MAX as u32) && size <= (HEADER_BYTES_MAX as u32);
   // Above the caps only the reserved headers are looked for.
-  const asked = fits ? table : 0;
+  const isAsked = fits && table !== 0;
   const end = pairs + size;
   let at = pairs + 4 + (count << 3);
   for (let index: u32 = 0; index < count; index++) {
@@ -129,7 +128,8 @@ export function readRequest(table: usize, pairs: usize, size: u32): i32 {
     // Both lengths and two NUL bytes must fit into what is left.
     if (nameLength >= left || length >= left - nameLength - 1) return REASON_NO_HEADERS;
     const value = at + nameLength + 1;
-    addPair(asked, at, nameLength as i32, value, length as i32);
+    if (isReserved(at, nameLength as i32)) noteReserved(table, at, nameLength as i32);
+    if (isAsked) addPair(table, at, nameLength as i32, value, length as i32);
     pairCount += 1;
     at = value + length + 1;
   }

@@ -17,7 +17,7 @@ const PREFIX: usize = memory.data<u8>([0x78, 0x2d, 0x6c, 0x69, 0x6d, 0x65, 0x6e,
 const PREFIX_LENGTH: i32 = 8;
 
 export function isReserved(name: usize, length: i32): bool {
-  if (length < PREFIX_LENGTH) return false;
+  if (length < PREFIX_LENGTH || foldByte(load<u8>(name)) !== 0x78) return false;
   for (let at = 0; at < PREFIX_LENGTH; at++) {
     const byte: i32 = load<u8>(name + at);
     if ((byte === 0x5f ? 0x2d : foldByte(byte)) !== (load<u8>(PREFIX + at) as i32)) return false;

@@ -50,9 +50,16 @@ export function rebuiltPairs(): usize {
   return REBUILT;
 }
 
+function countKept(table: usize, at: usize): i32 {
+  let forged = 0;
+  startPairs(at);
+  while (nextForged(table)) forged += 1;
+  return pairCount - forged;
+}
+
 /** The pairs without forged headers, written to `rebuiltPairs`; their size, 0 above the caps. */
-export function rebuildPairs(table: usize, at: usize, size: u32, forged: i32): u32 {
-  const kept = pairCount - forged;
+export function rebuildPairs(table: usize, at: usize, size: u32): u32 {
+  const kept = countKept(table, at);
   if (size > (HEADER_BYTES_MAX as u32) || kept > HEADER_PAIRS_MAX) return 0;
   store<i32>(REBUILT, kept);
   let lengths = REBUILT + 4;

@@ -8,9 +8,12 @@ import { SOURCE_ADDRESS, SOURCE_MTLS } from "../../models/measures";
 import {
   FLAG_RECORD,
   FLAG_TOKEN,
+  FLAG_TRUST_MESH,
   HEAD_DIGEST,
   HEAD_SERIAL,
+  KIND_TAGS,
   TAG_HEADER,
+  TAG_SIZE,
   TAG_VALUE,
 } from "../../models/table-layout";
 import { closeDecision, failTag, reason, startDecision, status, tagToWrite } from "../decide";
@@ -18,7 +21,15 @@ import { kindSource } from "../names";
 import { recordLength, recordStart, tokenText, writeToken } from "../record";
 import { forgedCount, readRequest } from "../request";
 import { addValue } from "../spans";
-import { activeTable, countModels, flagsOf, spanLength, spanStart } from "../table";
+import {
+  activeTable,
+  countModels,
+  flagsOf,
+  modelSection,
+  modelSectionLength,
+  spanLength,
+  spanStart,
+} from "../table";
 import {
   nextForged,
   pairName,
@@ -76,11 +87,25 @@ let otherSeq: u32 = 0;
 function stripForged(table: usize, pairs: usize, size: u32): void {
   if (forgedCount === 0) return;
   if (forgedCount > FORGED_SINGLE_MAX) {
-    const rebuilt = rebuildPairs(table, pairs, size, forgedCount);
+    const rebuilt = rebuildPairs(table, pairs, size);
     if (rebuilt !== 0 && setHeaderPairs(rebuiltPairs(), rebuilt as i32) === STATUS_OK) return;
   }
   startForged(pairs);
   while (nextForged(table)) removeHeader(pairName, pairNameLength);
+}
+
+/** Headers that cannot be read: those of the table go by name, but for a trusted earlier hop. */
+function stripUnread(table: usize): void {
+  if (table === 0 || (flagsOf(table) & FLAG_TRUST_MESH) !== 0) return;
+  const models = countModels(table);
+  for (let model = 0; model < models; model++) {
+    const tags = modelSection(table, KIND_TAGS, model);
+    const end = tags + modelSectionLength(table, KIND_TAGS, model);
+    for (let tag = tags; tag < end; tag += TAG_SIZE) {
+      removeHeader(spanStart(table, tag + TAG_HEADER), spanLength(tag + TAG_HEADER));
+    }
+  }
+  removeHeader(TOKEN_NAME, TOKEN_NAME_LENGTH);
 }
 
 function askAddress(source: i32): void {
@@ -144,10 +169,11 @@ function decideRequest(table: usize, trouble: i32, clock: u64): void {
 
 function readHeaders(table: usize): i32 {
   const got = getHeaderPairs();
+  // On failure there is nothing to read, and nothing stays from the request before.
+  const trouble = readRequest(table, resultAt, resultLength as u32);
+  if (trouble === decision.REASON_NO_HEADERS) stripUnread(table);
   // Status 6: the arena has no room for a map this large.
-  if (got === STATUS_BAD_MEMORY) return decision.REASON_OVERSIZE;
-  if (got !== STATUS_OK) return decision.REASON_NO_HEADERS;
-  return readRequest(table, resultAt, resultLength as u32);
+  return got === STATUS_BAD_MEMORY ? decision.REASON_OVERSIZE : trouble;
 }
 
 /** The decision about a request, made once, with the newest table of its plugin. */
