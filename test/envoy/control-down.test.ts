@@ -54,7 +54,7 @@ describe("a control service that is down from the start", () => {
       port: stage.envoy.port,
       requests: 200,
       connections: 4,
-      question: () => TAGGED,
+      question: TAGGED,
     });
     expect([answers, stage.shop.count(), stage.bots.count()]).toEqual([{ 200: 200 }, 200, 0]);
   });
@@ -80,7 +80,7 @@ describe("a control service that goes away", () => {
       port: stage.envoy.port,
       requests: 500,
       connections: 4,
-      question: () => TAGGED,
+      question: TAGGED,
     });
     expect([answers, stage.bots.count()]).toEqual([{ 200: 500 }, 500]);
   });

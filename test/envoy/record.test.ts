@@ -142,7 +142,7 @@ describe("the decision record", () => {
   itOnEnvoy("of 5,000 requests on two workers is there once each, with no gap in seq", async () => {
     const { stage, log } = await setRecordedStage({ workers: 2 });
     const load = { port: stage.envoy.port, requests: 5_000, connections: 8 };
-    expect(await runLoad({ ...load, question: () => TAGGED })).toEqual({ 200: 5_000 });
+    expect(await runLoad({ ...load, question: TAGGED })).toEqual({ 200: 5_000 });
     const decisions = await waitForDecisions(log, 5_000);
     await sleep(300);
     expect((await readDecisions(log)).length).toBe(5_000);

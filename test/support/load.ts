@@ -1,5 +1,6 @@
 // A bounded load over keep-alive connections, and single requests with any header bytes.
-import { Agent, type IncomingMessage, request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
+import { openConnection, type WireReply, writeRequest } from "./connection.ts";
 import { LOOPBACK } from "./envoy.ts";
 import type { Seen } from "./upstream.ts";
 
@@ -16,8 +17,8 @@ function flatten(pairs: Question["headers"]): string[] {
   return (pairs ?? []).flat();
 }
 
-/** One request on an agent's connections; a broken connection is status 0. */
-export function ask(port: number, question: Question = {}, agent?: Agent): Promise<Reply> {
+/** One request; a broken connection is status 0. */
+export function ask(port: number, question: Question = {}): Promise<Reply> {
   return new Promise((resolve) => {
     const sent = request({
       host: LOOPBACK,
@@ -25,7 +26,6 @@ export function ask(port: number, question: Question = {}, agent?: Agent): Promi
       method: question.method ?? "GET",
       path: question.path ?? "/",
       headers: ["host", "shop.example", ...flatten(question.headers)],
-      ...(agent ? { agent } : {}),
     });
     const fail = (error: Error): void => resolve({ status: 0, headers: {}, body: error.message });
     sent.once("error", fail);
@@ -59,26 +59,29 @@ export type Load = {
   port: number;
   requests: number;
   connections: number;
-  question(index: number): Question;
+  /** The same for all: a GET with these headers. */
+  question: Pick<Question, "path" | "headers">;
   /** Called with each reply and the times of sending and of its end (performance.now()). */
-  onReply?(reply: Reply, sent: number, ended: number): void;
+  onReply?(reply: WireReply, sent: number, ended: number): void;
 };
 
 /** Sends that many requests, one at a time on each connection; the count of each status. */
 export async function runLoad(load: Load): Promise<Readonly<Record<number, number>>> {
   const { port, requests, connections, question, onReply } = load;
-  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  const text = writeRequest(question.path ?? "/", question.headers ?? []);
   const counts: Record<number, number> = {};
-  let next = 0;
+  let left = requests;
   const drive = async (): Promise<void> => {
-    while (next < requests) {
+    const connection = await openConnection(port);
+    while (left > 0) {
+      left -= 1;
       const sent = performance.now();
-      const reply = await ask(port, question(next++), agent);
+      const reply = await connection.ask(text);
       counts[reply.status] = (counts[reply.status] ?? 0) + 1;
       onReply?.(reply, sent, performance.now());
     }
+    connection.close();
   };
   await Promise.all(Array.from({ length: connections }, drive));
-  agent.destroy();
   return counts;
 }

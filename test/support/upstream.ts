@@ -31,7 +31,7 @@ function pairs(raw: readonly string[]): (readonly [string, string])[] {
 
 /**
  * Answers every request with what it saw of it. A path that begins with `/hold` is answered with
- * headers and one line at once, and ends at `release`: a long stream.
+ * headers and one line at once, and ends at `release`: a long stream. `/ok` is answered empty.
  */
 export async function startUpstream(name: string): Promise<RunningUpstream> {
   let count = 0;
@@ -44,6 +44,10 @@ export async function startUpstream(name: string): Promise<RunningUpstream> {
     response.setHeader("content-type", "application/json");
     response.setHeader("x-upstream", name);
     response.setHeader("x-saw-tag", request.headers[TAG_HEADER] ?? "");
+    if (path === "/ok") {
+      response.end();
+      return;
+    }
     if (!path.startsWith("/hold")) {
       response.end(JSON.stringify(seen));
       return;
