@@ -53,7 +53,7 @@ export function checkScore(field: string, score: ModelScore, features: number): 
   checkCap(`${field}: slots`, score.slots.length, SLOTS_MAX);
   const trees = score.kernel.kind === "trees";
   for (const slot of score.slots) {
-    if (!(slot.feature < features)) {
+    if (!(slot.feature >= 0 && slot.feature < features)) {
       throw refuse(field, `a slot reads feature ${slot.feature} of ${features}`);
     }
     if ((slot.nan === "keep") === trees) {

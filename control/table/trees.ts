@@ -77,7 +77,8 @@ export function writeTrees(
   };
   const writeSplit = (node: Exclude<TreeNode, { leaf: unknown }>, offset: number): void => {
     checkFinite(`${field}: threshold`, node.threshold);
-    if (!(node.slot < slots)) throw refuse(field, `a node reads slot ${node.slot} of ${slots}`);
+    if (!(node.slot >= 0 && node.slot < slots))
+      throw refuse(field, `a node reads slot ${node.slot} of ${slots}`);
     packed.f32(node.threshold);
     packed.u16(node.slot);
     packed.u16(offset);

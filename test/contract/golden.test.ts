@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { createScorer } from "../../control/scorer.ts";
 import { describeTable } from "../../control/table/describe.ts";
 import { GOLDEN, GOLDEN_FOLDER } from "./golden-tables.ts";
 
@@ -13,6 +14,13 @@ describe("golden tables", () => {
 
     it(`${name} is in layout 1`, () => {
       expect(stored.readUInt16LE(4)).toBe(1);
+    });
+  }
+
+  for (const name of Object.keys(GOLDEN)) {
+    it(`${name} is taken by the filter`, () => {
+      const stored = readFileSync(new URL(name, GOLDEN_FOLDER));
+      expect(createScorer().load(stored)).toBe(0);
     });
   }
 

@@ -62,7 +62,7 @@ function gatherLeaves(node: Node, list: LeafWeights, outputs: number): Map<strin
   list.weights.forEach((weight, at) => {
     const key = `${list.trees[at]}:${list.nodes[at]}`;
     const output = list.outputs[at] ?? 0;
-    if (!(output < outputs))
+    if (!(output >= 0 && output < outputs))
       throw refuseNode(node, `a leaf adds to output ${output} of ${outputs}`);
     if (given.has(`${key}:${output}`)) throw refuseNode(node, `leaf ${key} has two weights`);
     given.add(`${key}:${output}`);

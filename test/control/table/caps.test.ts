@@ -1,9 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { LimenError } from "../../../control/errors.ts";
+import { createScorer } from "../../../control/scorer.ts";
 import { encodeTable } from "../../../control/table/encode.ts";
 import type { Feature, Table, TreeNode } from "../../../control/table/table.ts";
 import * as limit from "../../../models/limits.ts";
 import { linearModel, sampleModel, sampleTable, stump } from "./samples.ts";
+
+const scorer = createScorer();
 
 const many = <Item>(count: number, build: (at: number) => Item): Item[] =>
   Array.from({ length: count }, (_, at) => build(at));
@@ -177,8 +180,8 @@ const CASES: readonly Case[] = [
 // As many pattern sets as features may be: that cap cannot be crossed before the other.
 describe("encodeTable at its caps", () => {
   for (const { field, cap, table } of CASES) {
-    it(`takes ${cap} of ${field}`, () => {
-      expect(encodeTable(sampleTable(table(cap))).length).toBeGreaterThan(0);
+    it(`takes ${cap} of ${field}, and so does the filter`, () => {
+      expect(scorer.load(encodeTable(sampleTable(table(cap))))).toBe(0);
     });
 
     it(`refuses ${cap + 1} of ${field}, naming field, value and cap`, () => {
