@@ -74,7 +74,7 @@ export const settingsSchema = z
     listen: z
       .strictObject({
         xds: address.default("127.0.0.1:18000"),
-        http: address.default("127.0.0.1:10080"),
+        http: address.default("127.0.0.1:18001"),
       })
       .prefault({}),
     log: z
@@ -129,6 +129,7 @@ export type Settings = {
   token: boolean;
   ttlMs: number;
   cohortMs: number;
+  /** The module's path in the proxy; null sends the module itself with each push. */
   wasm: string | null;
   keep: { decisionsMs: number; vectors: number; diskBytes: number };
   /** One line for each value the file did not give. */
@@ -205,7 +206,7 @@ export function parseSettings(value: unknown, file: string | null, folder: strin
     token: parsed.token,
     ttlMs: parsed.ttl,
     cohortMs: parsed.cohort,
-    wasm: parsed.wasm === undefined ? null : resolve(folder, parsed.wasm),
+    wasm: parsed.wasm ?? null,
     keep: {
       decisionsMs: parsed.keep.decisions,
       vectors: parsed.keep.vectors,

@@ -36,7 +36,7 @@ function buildProgram(): Command {
   const program = new Command("limen")
     .description("Scores every request in Envoy with your model and keeps the threshold right.")
     .option("--debug", "print stack traces with errors")
-    .option("--server <url>", "the control service (or LIMEN_SERVER)", "http://127.0.0.1:10080")
+    .option("--server <url>", "the control service (or LIMEN_SERVER)", "http://127.0.0.1:18001")
     .addHelpText("after", EXAMPLES)
     .exitOverride()
     .configureOutput({ outputError: () => undefined })
