@@ -132,7 +132,7 @@ export function compileModel(
     tableBytes: bytes.length,
     range,
     binsUsed,
-    warnings: findWarnings(graph, core, score, binsUsed),
+    warnings: findWarnings(graph, core, score, range, binsUsed),
   };
   return { score, features, report };
 }

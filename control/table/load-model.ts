@@ -159,7 +159,7 @@ model: { file: model.onnx${output} }
 # each input comes from. models/README.md lists sources and measures.
 features:
 ${lines.join("\n")}
-score: { range: ${report.range.from === "leaves" ? "auto" : `[${report.range.lo}, ${report.range.hi}]`} }
+score: { range: ${report.range.from !== "asked" ? "auto" : `[${report.range.lo}, ${report.range.hi}]`} }
 tags:                            # ascending; below the first no header is written
   - { value: ${name} }
 bounds: { ${name}: [0, 1] }

@@ -4,8 +4,13 @@ import type { Scoring } from "./onnx/trees.ts";
 import { standAloneTable } from "./stand-alone.ts";
 import type { Feature, Model, TreeNode } from "./table.ts";
 
+type RangeOrigin = "asked" | "vectors" | "leaves" | "softmax" | "probability";
+
+/** Raw scores of the probabilities one in a million and all but one in a million. */
+const LOGIT_MAX = Math.log(999_999);
+
 /** Where the bins begin and end, and who said so. */
-export type Range = { lo: number; hi: number; from: "asked" | "vectors" | "leaves" | "softmax" };
+export type Range = { lo: number; hi: number; from: RangeOrigin };
 
 /** Scores the model's own vectors: what is binned of each, in the model's own numbers. */
 export type ScoreVectors = (table: Uint8Array) => { binned: number[]; bins: number[] };
@@ -42,7 +47,10 @@ function rangeOfVectors(model: Model, features: readonly Feature[], scoreAll: Sc
   return { ...widen(lo, hi, 0.01), from: "vectors" };
 }
 
-/** The range asked for, else that of the vectors plus 1%, else the extremes of the leaf sums. */
+/**
+ * The range asked for, else that of the vectors plus 1%, else the extremes of the leaf sums, else,
+ * for a linear model of a probability, all but its outermost millionths.
+ */
 export function chooseRange(
   asked: "auto" | readonly [number, number],
   model: Model,
@@ -60,6 +68,7 @@ export function chooseRange(
     const { lo, hi } = extremes;
     return { ...(hi > lo ? { lo, hi } : widen(lo, hi, 0)), from: "leaves" };
   }
+  if (model.output === "logistic") return { lo: -LOGIT_MAX, hi: LOGIT_MAX, from: "probability" };
   throw new LimenError(
     "input",
     "range: a linear model has no lowest and highest score of its own; put vectors.csv beside it or give --range LO,HI (raw scores)",

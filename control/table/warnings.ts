@@ -1,6 +1,7 @@
 import { readNumbers } from "./onnx/attributes.ts";
 import { ELEMENT_DOUBLE, type Graph } from "./onnx/read.ts";
 import type { Core } from "./onnx/tails.ts";
+import type { Range } from "./range.ts";
 import type { ModelScore } from "./table.ts";
 
 /** Newest versions compiled models were compared with a runtime at. */
@@ -51,6 +52,7 @@ export function findWarnings(
   graph: Graph,
   core: Core,
   score: ModelScore,
+  range: Range,
   binsUsed: number | null,
 ): string[] {
   const warnings = [
@@ -60,6 +62,11 @@ export function findWarnings(
   ];
   if (binsUsed !== null && binsUsed < 50) {
     warnings.push(`the vectors fall into ${binsUsed} bins: cuts will jump`);
+  }
+  if (range.from === "probability") {
+    warnings.push(
+      "bins span the probabilities 0.000001 to 0.999999; vectors beside the model or --range LO,HI use them better",
+    );
   }
   if (score.kernel.kind === "linear") {
     warnings.push("a linear model has no answer for a missing input: such requests are unscored");

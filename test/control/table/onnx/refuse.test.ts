@@ -218,7 +218,7 @@ describe("compileModel", () => {
     expect(report.operators).toMatchObject({ "ai.onnx.ml:TreeEnsembleClassifier": 1, Cast: 1 });
   });
 
-  it("asks for the range of a linear model without vectors", () => {
+  it("asks for the range of a linear regressor without vectors", () => {
     const source = {
       name: "m",
       class: undefined,
@@ -226,7 +226,24 @@ describe("compileModel", () => {
       range: "auto",
       tags: [],
     } as const;
-    expect(() => compileModel(source, makeModel([linear()]), null)).toThrow("--range LO,HI");
+    const onnx = makeModel([
+      makeNode("LinearRegressor", { coefficients: [1, 2], intercepts: [0.5], targets: 1 }),
+    ]);
+    expect(() => compileModel(source, onnx, null)).toThrow("--range LO,HI");
+  });
+
+  it("spans all but the outermost millionths of a linear probability without vectors", () => {
+    const source = {
+      name: "m",
+      class: undefined,
+      features: null,
+      range: "auto",
+      tags: [],
+    } as const;
+    const { report } = compileModel(source, makeModel([linear()]), null);
+    expect(1 / (1 + Math.exp(-report.range.lo))).toBeCloseTo(1e-6, 9);
+    expect(1 / (1 + Math.exp(-report.range.hi))).toBeCloseTo(1 - 1e-6, 9);
+    expect(report.warnings.join()).toContain("--range LO,HI");
   });
 
   it("takes the extremes of the leaf sums as the range of trees without vectors", () => {
