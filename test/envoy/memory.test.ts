@@ -1,11 +1,12 @@
 // 5,000 pushes to a proxy with the filter and to a twin whose filter ignores its configuration:
 // what Envoy itself keeps of a push is in both, so the difference is the filter's.
-import { afterEach, describe, expect } from "vitest";
+import { afterEach, beforeAll, describe, expect } from "vitest";
 import type { XdsServer } from "../../control/xds/server.ts";
 import { someTable } from "../support/builders.ts";
 import { itOnEnvoy, LOOPBACK, type RunningEnvoy } from "../support/envoy.ts";
 import { ask } from "../support/load.ts";
 import {
+  buildTwins,
   FILTER,
   IGNORE_MODULE,
   MODULE,
@@ -17,6 +18,7 @@ import {
   strikeStage,
 } from "../support/stage.ts";
 
+beforeAll(buildTwins);
 afterEach(strikeStage);
 
 const PUSHES = 5_000;

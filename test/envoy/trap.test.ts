@@ -1,9 +1,10 @@
 // The trap build is the filter, but a request with `x-trap: 1` traps: what is left of safety then.
-import { afterEach, describe, expect } from "vitest";
+import { afterEach, beforeAll, describe, expect } from "vitest";
 import { someTable } from "../support/builders.ts";
 import { itOnEnvoy, waitFor } from "../support/envoy.ts";
 import { ask, askUpstream, type Question } from "../support/load.ts";
 import {
+  buildTwins,
   push,
   resourceOf,
   type Stage,
@@ -13,6 +14,7 @@ import {
 } from "../support/stage.ts";
 import type { Seen } from "../support/upstream.ts";
 
+beforeAll(buildTwins);
 afterEach(strikeStage);
 
 const SCORED = [["x-score", "4000"]] as const;

@@ -1,5 +1,7 @@
 // A whole stage for a claim: two applications, the ECDS server, and a real Envoy between them.
+import { execFile } from "node:child_process";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { buildResource, type Resource } from "../../control/xds/resource.ts";
 import { startXdsServer, type XdsOptions, type XdsServer } from "../../control/xds/server.ts";
 import { LOOPBACK, type RunningEnvoy, type StartOptions, startEnvoy, waitFor } from "./envoy.ts";
@@ -11,6 +13,12 @@ export const MODULE = join(BUILD, "limen.wasm");
 export const TRAP_MODULE = join(BUILD, "limen-trap.wasm");
 /** Takes any configuration and ignores it (filter/build.mjs --ignore). */
 export const IGNORE_MODULE = join(BUILD, "limen-ignore.wasm");
+
+/** Builds the two test modules; those that are there and current stay. */
+export async function buildTwins(): Promise<void> {
+  const build = join(BUILD, "..", "filter", "build.mjs");
+  await promisify(execFile)(process.execPath, [build, "--trap", "--ignore"]);
+}
 
 export const NAME = "limen";
 export const FILTER = { name: NAME, vmId: "vm-1", wasmPath: MODULE, table: "xds" } as const;
