@@ -223,3 +223,12 @@ export function readSettings(file: string | null, folder: string): Settings {
   const path = resolve(folder, file);
   return parseSettings(readYaml(path), file, dirname(path));
 }
+
+/** The JSON Schema editors check limen.yaml with; kept in control/limen.schema.json. */
+export function buildSettingsSchema(): unknown {
+  return {
+    ...z.toJSONSchema(settingsSchema, { io: "input" }),
+    title: "Limen limen.yaml",
+    description: "What to do: models, listeners, event log, segments, modes, objectives.",
+  };
+}

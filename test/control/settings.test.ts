@@ -1,5 +1,6 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { parseSettings, readSettings } from "../../control/settings.ts";
+import { buildSettingsSchema, parseSettings, readSettings } from "../../control/settings.ts";
 
 const parse = (extra: Record<string, unknown>) =>
   parseSettings({ limen: 1, models: ["models/bot"], ...extra }, "limen.yaml", "/etc/limen");
@@ -61,5 +62,12 @@ describe("parseSettings", () => {
 
   it("names a file that is not there", () => {
     expect(() => readSettings("/nonexistent/limen.yaml", "/")).toThrow(/no such file/);
+  });
+});
+
+describe("control/limen.schema.json", () => {
+  it("is what npm run schemas writes", () => {
+    const path = new URL("../../control/limen.schema.json", import.meta.url);
+    expect(JSON.parse(readFileSync(path, "utf8"))).toEqual(buildSettingsSchema());
   });
 });
