@@ -1,0 +1,138 @@
+/**
+ * Which records of each VM have been seen: duplicates by (node, vm, seq), loss by gaps in seq.
+ * Gaps are kept as ranges, so memory follows the number of gaps and not their width: a long
+ * stream, logged hours after its decision, costs one range while it is open.
+ */
+
+/** VMs remembered; the one unheard of for longest is retired. A worker's VM is one. */
+export const VMS_MAX = 4_096;
+/** Gaps remembered of a VM; above it the oldest is given up as lost. */
+export const GAPS_MAX = 4_096;
+
+export type VmSeqs = {
+  node: string;
+  vm: bigint;
+  /** Lowest and highest seq seen, unwrapped: u32 numbers go round after 2^32 records. */
+  low: number;
+  high: number;
+  /** [first, last] missing between them, ascending. */
+  gaps: [number, number][];
+  /** Records in gaps that were given up. */
+  closedMissing: number;
+};
+
+export type Seqs = {
+  /** By node and vm, longest unheard first. */
+  vms: Map<string, VmSeqs>;
+  retiredMissing: number;
+  retiredUnseen: number;
+};
+
+/** `late`: it lies in a gap that was given up, so whether it is new is not known any more. */
+export type Arrival = "new" | "duplicate" | "late";
+
+export type Loss = {
+  /** Records in gaps: lost, or of requests that are still open. */
+  missing: number;
+  /** Records before the first one seen: from before this log, or lost. */
+  unseen: number;
+};
+
+export const createSeqs = (): Seqs => ({ vms: new Map(), retiredMissing: 0, retiredUnseen: 0 });
+
+const widthOf = ([first, last]: [number, number]): number => last - first + 1;
+const missingOf = (vm: VmSeqs): number =>
+  vm.gaps.reduce((sum, gap) => sum + widthOf(gap), vm.closedMissing);
+const unseenOf = (vm: VmSeqs): number => Math.max(0, vm.low);
+
+/** The seq nearest to the highest seen that is equal to it modulo 2^32. */
+const unwrap = (seq: number, high: number): number => high + ((seq - high) | 0);
+
+/** Index of the gap that holds the seq, or -1. */
+function findGap(gaps: readonly [number, number][], seq: number): number {
+  let [from, to] = [0, gaps.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((gaps[middle]?.[1] ?? 0) < seq) from = middle + 1;
+    else to = middle;
+  }
+  return (gaps[from]?.[0] ?? Number.POSITIVE_INFINITY) <= seq ? from : -1;
+}
+
+function fillGap(vm: VmSeqs, index: number, seq: number): void {
+  const [first, last] = vm.gaps[index] ?? [0, 0];
+  const rest: [number, number][] = [];
+  if (first < seq) rest.push([first, seq - 1]);
+  if (seq < last) rest.push([seq + 1, last]);
+  vm.gaps.splice(index, 1, ...rest);
+}
+
+/** Gives up the oldest gap when there are too many. */
+function capGaps(vm: VmSeqs): void {
+  if (vm.gaps.length <= GAPS_MAX) return;
+  const oldest = vm.gaps.shift();
+  if (oldest) vm.closedMissing += widthOf(oldest);
+}
+
+function arriveBetween(vm: VmSeqs, seq: number): Arrival {
+  const gap = findGap(vm.gaps, seq);
+  if (gap >= 0) {
+    fillGap(vm, gap, seq);
+    capGaps(vm);
+    return "new";
+  }
+  // Below every gap that is left, a seen record and one given up look alike.
+  const isForgotten = vm.closedMissing > 0 && seq < (vm.gaps[0]?.[0] ?? vm.high);
+  return isForgotten ? "late" : "duplicate";
+}
+
+function arrive(vm: VmSeqs, seq: number): Arrival {
+  if (seq > vm.high) {
+    if (seq > vm.high + 1) vm.gaps.push([vm.high + 1, seq - 1]);
+    vm.high = seq;
+  } else if (seq < vm.low) {
+    if (seq < vm.low - 1) vm.gaps.unshift([seq + 1, vm.low - 1]);
+    vm.low = seq;
+  } else {
+    return arriveBetween(vm, seq);
+  }
+  capGaps(vm);
+  return "new";
+}
+
+function retireOldest(seqs: Seqs): void {
+  const [oldest] = seqs.vms;
+  if (!oldest) return;
+  seqs.retiredMissing += missingOf(oldest[1]);
+  seqs.retiredUnseen += unseenOf(oldest[1]);
+  seqs.vms.delete(oldest[0]);
+}
+
+/** Takes the record (node, vm, seq) in; seq is the u32 of the record. */
+export function noteSeq(seqs: Seqs, node: string, vm: bigint, seq: number): Arrival {
+  const name = `${vm}/${node}`;
+  const known = seqs.vms.get(name);
+  if (!known) {
+    seqs.vms.set(name, { node, vm, low: seq, high: seq, gaps: [], closedMissing: 0 });
+    if (seqs.vms.size > VMS_MAX) retireOldest(seqs);
+    return "new";
+  }
+  seqs.vms.delete(name);
+  seqs.vms.set(name, known);
+  return arrive(known, unwrap(seq, known.high));
+}
+
+/** Puts a VM back as a checkpoint kept it; they come in order, longest unheard first. */
+export function restoreVm(seqs: Seqs, vm: VmSeqs): void {
+  seqs.vms.set(`${vm.vm}/${vm.node}`, vm);
+}
+
+/** Loss over all VMs. */
+export function measureLoss(seqs: Seqs): Loss {
+  const loss = { missing: seqs.retiredMissing, unseen: seqs.retiredUnseen };
+  for (const vm of seqs.vms.values()) {
+    loss.missing += missingOf(vm);
+    loss.unseen += unseenOf(vm);
+  }
+  return loss;
+}
