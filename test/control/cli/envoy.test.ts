@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
@@ -25,7 +25,9 @@ async function runVerb(args: readonly string[], end: string): Promise<string> {
   const program = new Command("limen").enablePositionalOptions().option("--debug");
   addEnvoy(program);
   await program.parseAsync(["envoy", ...args], { from: "user" });
-  return (await readFile(join(folder, "args"), "utf8")).trim();
+  const received = (await readFile(join(folder, "args"), "utf8")).trim();
+  await rm(folder, { recursive: true });
+  return received;
 }
 
 describe("limen envoy", () => {

@@ -1,7 +1,7 @@
-import { chmod, mkdir, mkdtemp, readdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { ENVOY_VERSION, installEnvoy } from "../../../control/envoy/install.ts";
 import { readPlatform } from "../../../control/envoy/platform.ts";
 import { findOnPath } from "../../../control/envoy/probe.ts";
@@ -14,8 +14,15 @@ import { passBy } from "../../support/pass-by.ts";
 const LINUX = { system: "linux", processor: "x64", glibc: "2.36", kernel: "6.1.0" };
 const answerOf = (version: string): string => `echo "x  version: 9e55/${version}/Clean/RELEASE/B"`;
 
+const folders: string[] = [];
+afterAll(async () => {
+  for (const folder of folders) await rm(folder, { recursive: true, force: true });
+});
+
 async function aFolder(): Promise<string> {
-  return mkdtemp(join(tmpdir(), "limen-resolve-"));
+  const folder = await mkdtemp(join(tmpdir(), "limen-resolve-"));
+  folders.push(folder);
+  return folder;
 }
 
 async function aProgram(folder: string, name: string, lines: string): Promise<string> {
