@@ -148,19 +148,31 @@ function proposalOf(state: State, built: Built, wish: Wish) {
   };
 }
 
+function appliedOf(
+  state: State,
+  built: Built,
+  wish: Wish,
+  applied: Readonly<Record<string, string>>,
+): NewHistoryEvent {
+  const proposal = proposalOf(state, built, wish);
+  return { ...proposal, what: "applied", applied: { ...applied }, staged: false };
+}
+
 function eventsOf(state: State, built: Built, wish: Wish, what: "pushed" | "on") {
   const proposal = proposalOf(state, built, wish);
   const events: NewHistoryEvent[] = [{ ...proposal, what: "proposed" }];
-  if (wish.applied) {
-    events.push({ ...proposal, what: "applied", applied: { ...wish.applied }, staged: false });
-  }
+  if (wish.applied) events.push(appliedOf(state, built, wish, wish.applied));
   events.push({ ...proposal, what, table: built.bytes, learnedCuts: { ...wish.learned } });
   return events;
 }
 
 async function make(state: State, wish: Wish, what: "pushed" | "on"): Promise<Published> {
-  if (what === "pushed" && isLive(state, wish)) return publishedOf(state.live, false);
   const { history, send } = state.parts;
+  if (what === "pushed" && isLive(state, wish)) {
+    // Settings can change without the table, and a restart must still know them.
+    if (wish.applied) await history.append([appliedOf(state, state.live, wish, wish.applied)]);
+    return publishedOf(state.live, false);
+  }
   const built = want(state, wish, history.live().serial + 1);
   const reasons = findReasons(state, built, wish.lane);
   if (reasons.length > 0) {

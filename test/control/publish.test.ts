@@ -71,6 +71,14 @@ describe("createPublisher", () => {
     expect([again.changed, sent.length]).toEqual([false, 1]);
   });
 
+  it("remembers what an operator applied although the table stays the same", async () => {
+    const { publisher, log } = await aPublisher();
+    await publisher.resume(aWish());
+    await publisher.publish(aWish({ applied: { "bot.bot.objective": "alert:0.05" } }));
+    const { history } = await aPublisher(log);
+    expect(history.live().applied).toEqual({ "bot.bot.objective": "alert:0.05" });
+  });
+
   it("goes on after a restart with the same bytes and no new event", async () => {
     const first = await aPublisher();
     await first.publisher.resume(aWish({ learned: { "bot/login/bot": 3000 } }));
