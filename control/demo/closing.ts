@@ -37,7 +37,7 @@ export function sayReport(screen: Screen, result: DemoResult): void {
 export function sayWhatToTry(screen: Screen, stand: Stand): void {
   const { url } = stand.proxy;
   const { server } = stand.control;
-  const usual = server === "http://127.0.0.1:10080";
+  const usual = server === "http://127.0.0.1:18001";
   const limen = usual ? "npx limen" : `npx limen --server ${server}`;
   const lines = [
     "",

@@ -13,11 +13,12 @@ export type Control = {
 };
 
 const LIMEN = join(import.meta.dirname, "..", "cli", "limen.js");
-const READY_MS = 20_000;
+const READY_MS = 30_000;
+const PROBE_MS = 2_000;
 
 async function answers(server: string): Promise<boolean> {
   try {
-    return (await fetch(`${server}/v1/status`)).ok;
+    return (await fetch(`${server}/v1/status`, { signal: AbortSignal.timeout(PROBE_MS) })).ok;
   } catch {
     return false;
   }

@@ -3,6 +3,8 @@ import type { Route, Truth } from "./traffic/request.ts";
 
 /** A request of the demo, and what its answer said. */
 export type Sent = {
+  /** Order of sending; answers come in another. */
+  n: number;
   id: string;
   phase: string;
   truth: Truth;

@@ -27,13 +27,13 @@ export function listPushes(
   let served = "";
   for (const event of events) {
     if (event.what !== "pushed") continue;
-    const { tableDigest, serial, by } = event;
+    const { tableDigest, resourceDigest, serial, by } = event;
     const own = cuts.get(tableDigest);
     if (!own || pushes.some((push) => push.tableDigest === tableDigest)) continue;
     const bins = binsOf(own);
     const ack = events.find(
-      ({ what, n, tableDigest: digest }) =>
-        what === "acked" && n > event.n && digest === tableDigest,
+      ({ what, n, resourceDigest: digest }) =>
+        what === "acked" && n > event.n && digest === resourceDigest,
     );
     pushes.push({
       tableDigest,

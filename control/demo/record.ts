@@ -93,7 +93,8 @@ export function pairVectors(
   vectors: ReadonlyMap<string, Float32Array>,
   names: readonly string[],
 ): string {
-  const rows = sent.map((request) => {
+  const ordered = [...sent].sort((a, b) => a.n - b.n);
+  const rows = ordered.map((request) => {
     const vector = vectors.get(request.id);
     if (vector?.length === names.length) return formatRow(request, vector);
     const what = vector ? `${vector.length} features instead of ${names.length}` : "no vector";
@@ -160,7 +161,13 @@ export async function recordTraffic(
     const client = openClient(proxy.url, CONNECTIONS);
     closers.add(client.close);
     const ledger = openLedger();
-    const traffic = { client, ledger, ids: openRandom(-1 - seed), draw: openTraffic(seed, mode) };
+    const traffic = {
+      client,
+      ledger,
+      ids: openRandom(-1 - seed),
+      draw: openTraffic(seed, mode),
+      count: 0,
+    };
     const timer = setInterval(() => {
       screen.show([`  ${formatCount(ledger.sent.length)} of ${formatCount(requests)} requests`]);
     }, 1_000);

@@ -45,6 +45,7 @@ function openStage(stand: Stand, options: DemoOptions, screen: Screen, signal: A
       ledger,
       ids: openRandom(-1 - options.seed),
       draw: openTraffic(options.seed, "live"),
+      count: 0,
     },
   };
 }

@@ -14,6 +14,8 @@ export type Traffic = {
   /** For request ids only: the traffic has a stream of its own. */
   ids: Random;
   draw: (botShare: number) => DemoRequest;
+  /** Requests sent so far. */
+  count: number;
 };
 
 function readEcho(body: string): Pick<Echo, "upstream" | "tag"> | null {
@@ -45,11 +47,14 @@ export async function sendOne(
   const { client, ledger, ids } = traffic;
   const { method, path, authority, truth } = request;
   const id = drawRequestId(ids);
+  const n = traffic.count;
+  traffic.count += 1;
   const headers = { ...request.headers, "x-request-id": id };
   try {
     const reply = await client.send({ method, path, authority, headers });
     const echo = readEcho(reply.body);
     ledger.sent.push({
+      n,
       id,
       phase,
       truth,
@@ -58,7 +63,7 @@ export async function sendOne(
       tag: echo?.tag ?? null,
     });
   } catch {
-    ledger.sent.push({ id, phase, truth, ok: false, upstream: null, tag: null });
+    ledger.sent.push({ n, id, phase, truth, ok: false, upstream: null, tag: null });
   }
 }
 

@@ -22,7 +22,7 @@ const ROOT = join(import.meta.dirname, "..", "..");
 export const WASM = join(ROOT, "build", "limen.wasm");
 export const MODEL = join(ROOT, "models", "bot");
 /** A person at a terminal finds the services where the documentation says. */
-const USUAL = { proxy: 10_000, http: 10_080, xds: 18_000 } as const;
+const USUAL = { proxy: 10_000, http: 18_001, xds: 18_000 } as const;
 const FLUSH_MS = 100;
 
 /** Bytes of the built filter; throws "missing" when there is none. */

@@ -8,7 +8,8 @@ const event = (n: number, what: string, tableDigest: string, ms?: number): Histo
   what,
   by: "someone",
   why: "",
-  tableDigest,
+  // An ACK names the resource only.
+  tableDigest: what === "acked" ? "" : tableDigest,
   resourceDigest: `r-${tableDigest}`,
   serial: n,
   ...(ms === undefined ? {} : { ms }),
