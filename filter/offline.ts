@@ -17,7 +17,8 @@ import {
   activeTable,
   countFeatures,
   countModels,
-  publishStaging,
+  publishSlot,
+  slotTable,
   spanLength,
   spanStart,
   stagingSlot,
@@ -33,7 +34,7 @@ const PROPERTY: usize = memory.data(256);
 
 /** Where the caller writes the next table. */
 export function tableStart(): usize {
-  return stagingSlot(0);
+  return slotTable(0, stagingSlot(0));
 }
 
 /** Where the caller writes header pairs, or bytes to hash: `requestLength` bytes. */
@@ -66,10 +67,11 @@ export function tokenAt(): usize {
 export function loadTable(length: u32): i32 {
   if (length > (TABLE_BYTES_MAX as u32)) return REFUSE_LENGTH;
   const slot = stagingSlot(0);
-  const code = validateTable(slot, length);
+  const table = slotTable(0, slot);
+  const code = validateTable(table, length);
   if (code !== 0) return code;
-  indexNames(slot);
-  publishStaging(0);
+  indexNames(table);
+  publishSlot(0, slot);
   return 0;
 }
 

@@ -13,22 +13,23 @@ const SLOTS: usize = memory.data(2 * limit.PLUGINS_MAX * (limit.TABLE_BYTES_MAX 
 /** u32 a plugin: 0 no table, 1 the first slot, 2 the second. One store publishes. */
 const ACTIVE: usize = memory.data(4 * limit.PLUGINS_MAX);
 
-/** The table a plugin decides with; 0 without one. */
+export function slotTable(plugin: i32, slot: i32): usize {
+  return SLOTS + ((plugin << 1) + slot) * SLOT_BYTES;
+}
+
+/** The newest table of a plugin; 0 without one. */
 export function activeTable(plugin: i32): usize {
-  const active = load<u32>(ACTIVE + (plugin << 2));
-  if (active === 0) return 0;
-  return SLOTS + ((plugin << 1) + active - 1) * SLOT_BYTES;
+  const active: i32 = load<i32>(ACTIVE + (plugin << 2));
+  return active === 0 ? 0 : slotTable(plugin, active - 1);
 }
 
-/** The slot a new table is read into: the one no request reads. */
-export function stagingSlot(plugin: i32): usize {
-  const active = load<u32>(ACTIVE + (plugin << 2));
-  return SLOTS + ((plugin << 1) + (active === 1 ? 1 : 0)) * SLOT_BYTES;
+/** The slot, 0 or 1, a new table is read into: never that of the newest. */
+export function stagingSlot(plugin: i32): i32 {
+  return load<u32>(ACTIVE + (plugin << 2)) === 1 ? 1 : 0;
 }
 
-export function publishStaging(plugin: i32): void {
-  const active = load<u32>(ACTIVE + (plugin << 2));
-  store<u32>(ACTIVE + (plugin << 2), active === 1 ? 2 : 1);
+export function publishSlot(plugin: i32, slot: i32): void {
+  store<i32>(ACTIVE + (plugin << 2), slot + 1);
 }
 
 export function publishNone(plugin: i32): void {

@@ -4,6 +4,7 @@ import { allocate, resetArena } from "./host/arena";
 import { configure } from "./host/configure";
 import { proxy_get_header_map_value } from "./host/env";
 import { respond } from "./host/respond";
+import { noteStream } from "./host/roots";
 
 const RESULT: usize = memory.data(8, 8);
 // "x-trap"
@@ -15,17 +16,21 @@ export function proxy_on_memory_allocate(size: u32): usize {
   return allocate(size);
 }
 
-export function proxy_on_configure(_root: i32, size: u32): i32 {
-  return configure(size) ? 1 : 0;
+export function proxy_on_configure(root: u32, size: u32): i32 {
+  return configure(root, size) ? 1 : 0;
 }
 
-export function proxy_on_request_headers(_context: i32, _count: i32, _end: i32): i32 {
+export function proxy_on_context_create(context: u32, parent: u32): void {
+  if (parent !== 0) noteStream(context, parent);
+}
+
+export function proxy_on_request_headers(context: u32, _count: i32, _end: i32): i32 {
   resetArena();
   store<u64>(RESULT, 0);
   const status = proxy_get_header_map_value(0, TRAP_NAME, 6, RESULT, RESULT + 4);
   if (status === 0 && load<i32>(RESULT, 4) === 1 && load<u8>(load<u32>(RESULT)) === 0x31) {
     unreachable();
   }
-  respond();
+  respond(context);
   return 0;
 }

@@ -4,11 +4,12 @@
 import * as limit from "../../models/limits";
 import * as refusal from "../../models/refusals";
 import { indexNames } from "../names";
-import { publishNone, publishStaging, stagingSlot } from "../table";
+import { publishNone, publishSlot, slotTable, stagingSlot } from "../table";
 import { validateTable } from "../validate";
 import { handOut, resetArena } from "./arena";
 import { getConfiguration, logWarning, readClock, resultAt, resultLength, STATUS_OK } from "./host";
 import { addPlugin, PLUGIN_OTHER } from "./plugins";
+import { forgetSlot, noteEmpty, noteTable } from "./roots";
 import { putNumber, putText, startText, textLength, textStart } from "./text";
 
 /** When this VM was configured first: its name in records. */
@@ -33,7 +34,7 @@ function readTable(slot: usize, size: u32): i32 {
 }
 
 /** False for bytes that are no table only; never for lack of room. */
-export function configure(size: u32): bool {
+export function configure(root: u32, size: u32): bool {
   resetArena();
   if (vmTime === 0) vmTime = readClock();
   const plugin = addPlugin();
@@ -41,15 +42,19 @@ export function configure(size: u32): bool {
   if (plugin === PLUGIN_OTHER) return true;
   if (size === 0) {
     publishNone(plugin);
+    noteEmpty(plugin, root);
     return true;
   }
   const slot = stagingSlot(plugin);
-  const code = readTable(slot, size);
+  const table = slotTable(plugin, slot);
+  forgetSlot(plugin, slot);
+  const code = readTable(table, size);
   if (code !== 0) {
     logRefusal(code);
     return false;
   }
-  indexNames(slot);
-  publishStaging(plugin);
+  indexNames(table);
+  publishSlot(plugin, slot);
+  noteTable(plugin, slot, root);
   return true;
 }

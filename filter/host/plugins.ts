@@ -56,6 +56,10 @@ export function findPlugin(): i32 {
   return pluginCount === 1 && !hasOthers ? 0 : askPlugin();
 }
 
+export function countPlugins(): i32 {
+  return pluginCount;
+}
+
 export function rootIdAt(plugin: i32): usize {
   return ROOTS + plugin * ROOT_BYTES + 8;
 }

@@ -55,7 +55,8 @@ import {
   setProperty,
 } from "./host";
 import { countDecision, flushCounters, showTable } from "./metrics";
-import { findPlugin, PLUGIN_OTHER } from "./plugins";
+import { countPlugins, findPlugin, PLUGIN_OTHER } from "./plugins";
+import { findRoot, rootPlugin, rootTable } from "./roots";
 
 // "source", NUL, "address"
 const ADDRESS_PATH: usize = memory.data<u8>([
@@ -176,12 +177,14 @@ function readHeaders(table: usize): i32 {
   return got === STATUS_BAD_MEMORY ? decision.REASON_OVERSIZE : trouble;
 }
 
-/** The decision about a request, made once, with the newest table of its plugin. */
-export function respond(): void {
+/** The decision about a request, made once: with the table of its root context, else the newest. */
+export function respond(context: u32): void {
   resetArena();
   startWork();
-  const plugin = findPlugin();
-  const table: usize = plugin === PLUGIN_OTHER ? (0 as usize) : activeTable(plugin);
+  const isKnown = findRoot(context, countPlugins());
+  const plugin = isKnown ? rootPlugin : findPlugin();
+  let table = rootTable;
+  if (!isKnown) table = plugin === PLUGIN_OTHER ? (0 as usize) : activeTable(plugin);
   const trouble = readHeaders(table);
   stripForged(table, resultAt, resultLength as u32);
   const clock = readClock();

@@ -21,11 +21,12 @@ describe("build/limen.wasm", () => {
     ]);
   });
 
-  it("exports the marker, the allocator, the memory and two callbacks", () => {
+  it("exports the marker, the allocator, the memory and three callbacks", () => {
     const exports = WebAssembly.Module.exports(filterModule());
     expect(exports.map((item) => `${item.kind} ${item.name}`).sort()).toEqual([
       "function proxy_abi_version_0_2_1",
       "function proxy_on_configure",
+      "function proxy_on_context_create",
       "function proxy_on_memory_allocate",
       "function proxy_on_request_headers",
       "memory memory",
