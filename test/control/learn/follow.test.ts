@@ -127,6 +127,27 @@ describe("createLearner", () => {
     expect(await readCounts(log, state)).toEqual((await countByHand(log)).cells);
   });
 
+  it("still writes checkpoints when the log is full and takes no rejected events", async () => {
+    const clock = { now: 1_000_000 };
+    const log = createMemoryLog({ now: () => clock.now });
+    const full: EventLog = {
+      ...log,
+      append: async (batch) => {
+        const isFull = batch.some(({ topic }) => topic === "limen.rejected");
+        if (isFull) throw new LimenError("unavailable", "full");
+        await log.append(batch);
+      },
+    };
+    for (let seq = 0; seq < 20; seq++) {
+      clock.now += 1_000;
+      await log.append([aDecision({ seq, format: seq === 3 ? 2 : 1 })]);
+    }
+    await stepToEnd(await createLearner({ log: full, namesOf, checkpointMs: 2_000 }));
+    const again = await createLearner({ log, namesOf, checkpointMs: 2_000 });
+    expect(again.states[0]?.next).toBe(18n);
+    expect(again.states[0]?.counters.rejected).toBe(1);
+  });
+
   it("begins again when the length of a cohort is another", async () => {
     const clock = { now: 1_000_000 };
     const log = createMemoryLog({ now: () => clock.now });
