@@ -141,6 +141,60 @@ export const REFUSAL_CASES: Readonly<Record<string, () => Uint8Array>> = {
   REFUSE_LEAF_ROW: () => put(ROWS, layout.KIND_NODES, 0, "writeUInt32LE", 1),
 };
 
+/** The same refusals at the very edge of what is in bounds, and beyond where sums wrap around. */
+export const EDGE_CASES: Readonly<Record<string, [code: string, build: () => Uint8Array]>> = {
+  "a span whose end wraps around 2^32": [
+    "REFUSE_SPAN",
+    () => {
+      const { offset } = findSection(LINEAR, layout.KIND_IGNORED);
+      return changed(LINEAR, (copy) => {
+        copy.writeUInt32LE(0xffffffff, offset + layout.SPAN_OFFSET);
+        copy.writeUInt32LE(2, offset + layout.SPAN_LENGTH);
+      });
+    },
+  ],
+  "a span that ends one byte after the pool": [
+    "REFUSE_SPAN",
+    () => {
+      const pool = findSection(LINEAR, layout.KIND_BYTES);
+      const { offset } = findSection(LINEAR, layout.KIND_IGNORED);
+      return changed(LINEAR, (copy) => {
+        const length = copy.readUInt32LE(offset + layout.SPAN_LENGTH);
+        copy.writeUInt32LE(pool.length - length + 1, offset + layout.SPAN_OFFSET);
+      });
+    },
+  ],
+  "a pattern whose end wraps around 2^32": [
+    "REFUSE_PATTERN",
+    () => put(LINEAR, layout.KIND_PATTERNS, layout.PATTERN_START, "writeUInt32LE", 0xffffffff),
+  ],
+  "a pattern that ends one element after the last": [
+    "REFUSE_PATTERN",
+    () => put(LINEAR, layout.KIND_PATTERNS, layout.PATTERN_START, "writeUInt32LE", 4),
+  ],
+  "splits whose right child is one node after their tree": ["REFUSE_NODE", crossTrees],
+  "a share one above all": [
+    "REFUSE_SETTINGS",
+    () => put(LINEAR, layout.KIND_SETTINGS, layout.SETTINGS_AUDIT, "writeUInt32LE", 1000001),
+  ],
+};
+
+/**
+ * Six nodes cut into trees of two and four. Each node has one parent if node 2 may belong to the first
+ * tree and node 6, which does not exist, to the second.
+ */
+function crossTrees(): Buffer {
+  const table = encodeTable(aTable({ models: [aForest([aTree(0, 1, 2, 3), aTree(0, 1, 2, 3)])] }));
+  const roots = findSection(table, layout.KIND_TREES).offset;
+  const nodes = findSection(table, layout.KIND_NODES).offset;
+  return changed(table, (copy) => {
+    copy.writeUInt32LE(2, roots + 4);
+    copy.writeUInt16LE(0, nodes + 2 * layout.NODE_SIZE + layout.NODE_SLOT);
+    copy.writeUInt16LE(1, nodes + 2 * layout.NODE_SIZE + layout.NODE_OFFSET);
+    copy.writeUInt16LE(2, nodes + 3 * layout.NODE_SIZE + layout.NODE_OFFSET);
+  });
+}
+
 /** Two entries with their texts exchanged. */
 function spoilEntryOrder(): Buffer {
   const { offset } = findSection(LINEAR, layout.KIND_SEGMENT_ENTRIES);

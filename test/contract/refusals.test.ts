@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import * as refusals from "../../models/refusals.ts";
 import { startFilter } from "../support/host-filter.ts";
 import { openOffline } from "../support/host-offline.ts";
-import { LINEAR, REFUSAL_CASES, ROWS, TREES } from "./refusal-cases.ts";
+import { EDGE_CASES, LINEAR, REFUSAL_CASES, ROWS, TREES } from "./refusal-cases.ts";
 
 const OFFLINE = openOffline();
 const codes: Readonly<Record<string, number>> = refusals;
@@ -21,6 +21,11 @@ describe("a refusal", () => {
 
   it.each(Object.keys(REFUSAL_CASES))("is %s for its one fault", (name) => {
     expect(OFFLINE.check(REFUSAL_CASES[name]?.() ?? LINEAR)).toBe(codes[name]);
+  });
+
+  it.each(Object.keys(EDGE_CASES))("meets %s", (name) => {
+    const [code = "", build = () => LINEAR] = EDGE_CASES[name] ?? [];
+    expect(OFFLINE.check(build())).toBe(codes[code]);
   });
 
   it("leaves the table that was loaded before in use", () => {
