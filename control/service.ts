@@ -7,6 +7,7 @@ import { type LoadedModel, listSegments } from "./desired.ts";
 import { LimenError } from "./errors.ts";
 import type { EventLog } from "./events/log.ts";
 import { openSqliteLog } from "./events/sqlite.ts";
+import { createExplainer } from "./explain/explainer.ts";
 import { type History, type HistoryEntry, openHistory } from "./history/history.ts";
 import { createLearner } from "./learn/follow.ts";
 import { measureLoss } from "./learn/seqs.ts";
@@ -128,6 +129,15 @@ function createFace(parts: Parts, inTurn: <Value>(job: () => Promise<Value>) => 
     status: () => status(parts),
     history: async (since) => (await history.read(since, HISTORY_PAGE)).map(viewEvent),
     decisions: (since, max) => readDecisions(log, since, max, tables.namesOf),
+    explain: createExplainer({
+      log,
+      history,
+      liveTable: () => state.publisher.live().bytes,
+      namesOf: tables.namesOf,
+      tokenKey: state.publisher.secrets.tokenKey,
+      keepMs: parts.settings.keep.decisionsMs,
+      now: state.now,
+    }),
     apply: async ({ set, by = "http", dryRun }) => {
       if (dryRun) return answerOf(preview(state, set), "dry run, nothing is changed");
       return answerOf(await inTurn(() => apply(state, set, by)), "not staged");

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { z } from "zod";
 import { type Code, LimenError } from "../errors.ts";
+import { readAsk, readRequestAsk } from "../explain/ask.ts";
 import { parseStrict } from "../strict.ts";
 import type { ServiceFace } from "./views.ts";
 
@@ -64,6 +65,10 @@ async function route(service: ServiceFace, request: IncomingMessage): Promise<un
       const max = Math.min(query(url, "max", 1_000), DECISIONS_MAX);
       return service.decisions(query(url, "since", 0), max);
     }
+    case "GET /v1/explain":
+      return service.explain(readAsk(url.searchParams));
+    case "POST /v1/explain":
+      return service.explain(readRequestAsk(await readBody(request)));
     case "POST /v1/apply": {
       const body = parseStrict(applySchema, await readBody(request), { where: "apply" });
       return service.apply({

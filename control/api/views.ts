@@ -1,5 +1,8 @@
 /** What the HTTP API answers; the command line prints it. Times are milliseconds since 1970. */
 
+import type { ExplainAsk } from "../explain/ask.ts";
+import type { Explained } from "../explain/view.ts";
+
 export type ProxyView = {
   node: string;
   workload: string;
@@ -110,6 +113,7 @@ export type ServiceFace = {
     since: number,
     max: number,
   ): Promise<{ next: number; decisions: readonly DecisionView[] }>;
+  explain(ask: ExplainAsk): Promise<Explained>;
   apply(request: ApplyRequest): Promise<ApplyAnswer>;
   turn(state: "off" | "on", by: string): Promise<ApplyAnswer>;
 };

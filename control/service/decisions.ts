@@ -16,9 +16,9 @@ function namesWith(prefix: string): readonly string[] {
   return names;
 }
 
-const STATUSES = namesWith("STATUS_");
-const REASONS = namesWith("REASON_");
-const ARMS = namesWith("ARM_");
+export const STATUSES = namesWith("STATUS_");
+export const REASONS = namesWith("REASON_");
+export const ARMS = namesWith("ARM_");
 
 /** The first model that scored, else the first. */
 function mainModel(models: readonly RecordedModel[]): [number, RecordedModel | undefined] {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ApiServer, startApi } from "../../../control/api/server.ts";
 import type { ApplyRequest, ServiceFace, StatusView } from "../../../control/api/views.ts";
 import { LimenError } from "../../../control/errors.ts";
+import type { Explained } from "../../../control/explain/view.ts";
 
 const asked: unknown[] = [];
 const service: ServiceFace = {
@@ -14,6 +15,10 @@ const service: ServiceFace = {
   decisions: async (since, max) => {
     asked.push({ since, max });
     return { next: since, decisions: [] };
+  },
+  explain: async (ask) => {
+    asked.push(ask);
+    return { kind: "bad" } as Explained;
   },
   apply: async (change: ApplyRequest) => {
     if ("no.such" in change.set) throw new LimenError("input", "no.such: no key");
@@ -74,6 +79,17 @@ describe("startApi", () => {
 
   it("refuses a number that is none", async () => {
     expect((await call("GET", "/v1/history?since=x", {})).status).toBe(400);
+  });
+
+  it("hands what is to be explained to the service", async () => {
+    await call("GET", "/v1/explain?id=one%20two", {});
+    expect(asked.at(-1)).toEqual({ kind: "id", id: "one two" });
+  });
+
+  it("hands a request to be explained to the service", async () => {
+    const body = '{"method":"GET","path":"/","headers":[["accept","*/*"]]}';
+    await call("POST", "/v1/explain", json, body);
+    expect(asked.at(-1)).toEqual({ kind: "request", ...JSON.parse(body) });
   });
 
   it("answers 404 for a path it does not know", async () => {

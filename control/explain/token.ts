@@ -1,0 +1,35 @@
+import * as layout from "../../models/record-layout.ts";
+
+/** What a token says of its decision, once its MAC is verified. */
+export type TokenFields = {
+  /** The hash of the request id, which is the key of its decision. */
+  key: Uint8Array;
+  vm: bigint;
+  seq: number;
+  tableDigest: string;
+};
+
+function isWhole(bytes: Buffer): boolean {
+  if (bytes.length < layout.TOKEN_HEAD + layout.TOKEN_MAC_SIZE) return false;
+  const models = bytes.readUInt16LE(layout.TOKEN_MODELS_AT);
+  const length = layout.TOKEN_HEAD + models * layout.TOKEN_MODEL_SIZE + layout.TOKEN_MAC_SIZE;
+  const format = bytes.readUInt16LE(layout.TOKEN_FORMAT_AT);
+  return format === layout.TOKEN_FORMAT && bytes.length === length;
+}
+
+/** The text has the form of a token; whether its MAC is right is another question. */
+export function isTokenText(text: string): boolean {
+  const bytes = Buffer.from(text, "base64url");
+  return bytes.toString("base64url") === text && isWhole(bytes);
+}
+
+/** The fields of a text of that form, not verified. */
+export function readTokenFields(text: string): TokenFields {
+  const bytes = Buffer.from(text, "base64url");
+  return {
+    key: bytes.subarray(layout.TOKEN_ID_AT, layout.TOKEN_ID_AT + 8),
+    vm: bytes.readBigUInt64LE(layout.TOKEN_VM_AT),
+    seq: bytes.readUInt32LE(layout.TOKEN_SEQ_AT),
+    tableDigest: bytes.toString("hex", layout.TOKEN_DIGEST_AT, layout.TOKEN_DIGEST_AT + 8),
+  };
+}
