@@ -4,6 +4,7 @@ import { addApply } from "./apply.ts";
 import { addCompile } from "./compile.ts";
 import { addDemo } from "./demo.ts";
 import { addEnvoy } from "./envoy.ts";
+import { addExplain } from "./explain.ts";
 import { addFeatures } from "./features.ts";
 import { addGet } from "./get.ts";
 import { addHistory } from "./history.ts";
@@ -27,9 +28,7 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 inconclusive.`;
 
 /** Words that name verbs of later versions, so that nobody takes them for a typing error. */
 const LATER = [
-  ..."install doctor explain simulate promote rollback pause resume cut export completion".split(
-    " ",
-  ),
+  ..."install doctor simulate promote rollback pause resume cut export completion".split(" "),
 ];
 
 function buildProgram(): Command {
@@ -45,6 +44,7 @@ function buildProgram(): Command {
   addDemo(program);
   addRun(program);
   addCompile(program);
+  addExplain(program);
   addFeatures(program);
   addScore(program);
   addGet(program);
