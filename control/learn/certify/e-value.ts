@@ -12,6 +12,8 @@ import { bisect, checkCounts, logBetaRatio } from "./beta.ts";
  */
 export function logE(k: number, n: number, a: number): number {
   checkCounts(k, n, a);
+  // Before the first trial both likelihoods are 1; the library's derivative is wrong at 1/2, 1/2.
+  if (n === 0) return 0;
   return logBetaRatio(a, k + 0.5, n - k + 0.5) - Math.log(2 * Math.asin(Math.sqrt(a)));
 }
 

@@ -1,0 +1,16 @@
+/** `npm run bench -- NAME`: writes tables and charts into test/bench/results. */
+import { benchLearn } from "./learn.ts";
+
+const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<boolean>>> = {
+  learn: benchLearn,
+};
+
+const [name = "", ...args] = process.argv.slice(2);
+const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
+if (!bench) {
+  console.error(`bench: one of ${Object.keys(BENCHES).join(", ")}; like "npm run bench -- learn"`);
+  process.exitCode = 2;
+} else if (!(await bench(args))) {
+  console.error(`bench ${name}: a row does not hold; see above`);
+  process.exitCode = 1;
+}
