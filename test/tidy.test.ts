@@ -120,7 +120,7 @@ describe("the tree", () => {
     const manifest = JSON.parse(read("package.json"));
     const readme = read("README.md");
     const missing = Object.keys(manifest.dependencies).filter(
-      (name) => !readme.includes(`| \`${name}\` |`),
+      (name) => !new RegExp(`^\\|.*\`${name}\`.*\\| \\S`, "m").test(readme),
     );
     expect(missing).toEqual([]);
   });

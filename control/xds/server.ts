@@ -1,5 +1,5 @@
-import { LimenError } from "../errors.ts";
 import type { Server } from "@grpc/grpc-js";
+import { LimenError } from "../errors.ts";
 import { createCache } from "./cache.ts";
 import { createLimiter } from "./limiter.ts";
 import { listen } from "./listener.ts";
