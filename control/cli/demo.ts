@@ -7,8 +7,8 @@ import { type Format, outputOption } from "./output.ts";
 
 const REQUESTS = 20_000;
 const SEED = 101;
-/** Two cores carry this with room to spare for Envoy, control, both upstreams and the client. */
-const RATE = 400;
+/** Two cores carry it with room for everything else, and the cut has time to follow. */
+const RATE = 350;
 const EXAMPLES = `
 Examples:
   limen demo                                          about a minute, then it stays up

@@ -11,7 +11,7 @@ export const formatShare = (share: number | null): string =>
 
 /** A score as cuts are shown to people. */
 export const formatScore = (score: number | null): string =>
-  score === null ? "none" : score.toFixed(3);
+  score === null ? "none" : score.toFixed(4);
 
 /** A duration with the unit that reads best. */
 export const formatMs = (ms: number | null): string => {
