@@ -2,7 +2,7 @@
 export type Line = { name: string; color: string; points: readonly (readonly [number, number])[] };
 export type Chart = { title: string; x: string; y: string; top: number; lines: readonly Line[] };
 
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [640, 320, 56, 20, 40, 48];
+const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [640, 320, 56, 28, 40, 48];
 
 /** A chart over a logarithmic x, with y from 0 to `top`. */
 export function drawChart({ title, x, y, top, lines }: Chart): string {
@@ -32,7 +32,7 @@ export function drawChart({ title, x, y, top, lines }: Chart): string {
       text(across(at), String(HEIGHT - BOTTOM + 18), String(at), 'text-anchor="middle"'),
     ),
     text(String((LEFT + WIDTH) / 2), String(HEIGHT - 8), x, 'text-anchor="middle"'),
-    text("8", String(TOP - 6), y),
+    text("8", String(TOP - 18), y),
     ...lines.map(({ name, color, points }, at) => {
       const path = points.map(([px, py]) => `${across(px)} ${up(Math.min(top, py))}`).join("L");
       const height = String(TOP + 14 + 16 * at);
