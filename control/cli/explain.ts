@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { LimenError } from "../errors.ts";
-import { type RequestAsk, readRequestAsk } from "../explain/ask.ts";
+import { type RequestAsk, readAsk, readRequestAsk } from "../explain/ask.ts";
 import { explainRequest } from "../explain/request.ts";
 import { writeExplained } from "../explain/text.ts";
 import { isTokenText } from "../explain/token.ts";
@@ -26,14 +26,14 @@ Feature values of a recorded decision are there when its record carries them (ke
 
 type Pair = [string, string];
 type Options = {
-  header: Pair[];
+  header?: Pair[];
   table?: string;
   bad?: boolean;
   since?: string;
   output: Format;
 };
 
-function collectHeader(text: string, before: Pair[]): Pair[] {
+function collectHeader(text: string, before: Pair[] = []): Pair[] {
   const at = text.indexOf(":");
   if (at < 1) throw new InvalidArgumentError("'name: value', as in -H 'accept: text/html'");
   return [...before, [text.slice(0, at).trim(), text.slice(at + 1).trim()]];
@@ -70,7 +70,7 @@ function checkWords(what: string | undefined, options: Options, ask: RequestAsk 
   }
   if (options.since !== undefined && !options.bad) throw wrong("--since goes with --bad");
   if (ask !== null) return;
-  if (options.header.length > 0) throw wrong("-H goes with 'METHOD /path'");
+  if (options.header !== undefined) throw wrong("-H goes with 'METHOD /path'");
   if (options.table !== undefined) throw wrong("--table goes with 'METHOD /path'");
 }
 
@@ -79,7 +79,7 @@ async function findAnswer(
   options: Options,
   command: Command,
 ): Promise<Explained> {
-  const ask = what === undefined ? null : readRequestText(what, options.header);
+  const ask = what === undefined ? null : readRequestText(what, options.header ?? []);
   checkWords(what, options, ask);
   if (ask !== null && options.table !== undefined) return explainHere(ask, options.table);
   const server = serverOf(command);
@@ -89,6 +89,8 @@ async function findAnswer(
   }
   const since = encodeURIComponent(options.since ?? "1h");
   const query = options.bad ? `bad&since=${since}` : queryOf(what ?? "last");
+  // A duration that is none is said before anybody is asked.
+  readAsk(new URLSearchParams(query));
   return callService<Explained>(server, `/v1/explain?${query}`);
 }
 
@@ -98,12 +100,7 @@ export function addExplain(program: Command): void {
     .command("explain")
     .description("why a request was decided so, or what a request would get")
     .argument("[what]", "request id, token, last, or 'METHOD /path'")
-    .option(
-      "-H, --header <name: value>",
-      "a header of the request; may be repeated",
-      collectHeader,
-      [],
-    )
+    .option("-H, --header <name: value>", "a header of the request; may be repeated", collectHeader)
     .option("--table <file>", "score with this table instead of the live one; needs no service")
     .option("--bad", "decisions that went wrong, by whose fault")
     .option("--since <time>", "with --bad: how far back, as 30m, 1h, 7d (default 1h)")

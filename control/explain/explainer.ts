@@ -158,7 +158,7 @@ export function createExplainer(parts: ExplainParts): (ask: ExplainAsk) => Promi
       case "bad": {
         const { log, namesOf, labelOf = noLabels, bound = SEARCHED_MAX } = parts;
         const now = parts.now();
-        return listBad({ log, namesOf, labelOf, bound }, now - ask.sinceMs, now);
+        return listBad({ log, namesOf, labelOf, bound }, Math.max(now - ask.sinceMs, 0), now);
       }
       case "request":
         return explainLive(parts, scorer, ask);
