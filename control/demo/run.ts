@@ -59,11 +59,12 @@ function describeNow(stage: Stage, total: number, started: number): string[] {
   const failed = sent.filter(({ ok }) => !ok).length;
   const rerouted = sent.filter(({ upstream }) => upstream === "robots").length;
   const rate = Math.round(sent.length / Math.max(1, (performance.now() - started) / 1000));
-  const share = formatShare(status?.models[0]?.share ?? null);
+  const share = status?.models[0]?.share ?? null;
+  const above = share === null ? "set by hand" : `learned, ${formatShare(share)} at or above it`;
   return [
     `  ${formatCount(sent.length)} of ${formatCount(total)} requests, ${rate}/s, ${failed} failed, ${formatCount(rerouted)} re-routed`,
     status
-      ? `  table ${status.tableDigest} (serial ${status.serial}), cut ${formatScore(cut?.score ?? null)}, ${share} at or above it`
+      ? `  table ${status.tableDigest} (serial ${status.serial}), cut ${formatScore(cut?.score ?? null)} ${above}`
       : "  control service: not there",
   ];
 }
