@@ -30,7 +30,7 @@ const askSchema = z.strictObject({
   since: duration.optional(),
 });
 
-export const requestSchema = z.strictObject({
+const requestSchema = z.strictObject({
   method: z.string().regex(METHOD, "a method like GET"),
   path: z.string().regex(/^[/*]/, "a path that begins with /"),
   headers: z.array(z.tuple([z.string().regex(METHOD, "a header name"), z.string()])).default([]),

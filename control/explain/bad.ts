@@ -1,3 +1,4 @@
+import { CUT_NONE } from "../../models/limits.ts";
 import type { EventLog, StoredEvent } from "../events/log.ts";
 import { REASONS, STATUSES } from "../service/decisions.ts";
 import type { TableNames } from "../table/describe.ts";
@@ -13,7 +14,6 @@ import {
 import { walkBack } from "./walk.ts";
 
 const NEWEST_MAX = 5;
-const CUT_NONE = 4096;
 
 export type NamesOf = (tableDigest: string) => TableNames | undefined;
 

@@ -40,9 +40,12 @@ type Found = { newest: ReadDecision; others: ReadDecision[] };
 const sameBytes = (a: Uint8Array | null, b: Uint8Array): boolean =>
   a !== null && Buffer.compare(a, b) === 0;
 
+const DAY_MS = 86_400_000;
+
 function durationText(ms: number): string {
   if (ms < 60_000) return `${ms / 1000} s`;
-  return ms < 3_600_000 ? `${ms / 60_000} min` : `${ms / 3_600_000} h`;
+  if (ms < 3_600_000) return `${ms / 60_000} min`;
+  return ms < 2 * DAY_MS ? `${ms / 3_600_000} h` : `${ms / DAY_MS} days`;
 }
 
 const DECISIONS = "limen.decisions";

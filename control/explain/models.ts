@@ -1,3 +1,4 @@
+import { CUT_NONE } from "../../models/limits.ts";
 import type { Scorer } from "../scorer.ts";
 import type { ModelNames, TableNames } from "../table/describe.ts";
 import { scoreOfBin } from "../table/score-scale.ts";
@@ -24,7 +25,7 @@ export function nameFeatures(names: TableNames, vector: ArrayLike<number>): Feat
 
 function listCuts(model: ModelNames, segment: number): CutExplained[] {
   return model.tags.map(({ header, value }, at) => {
-    const bin = model.cuts[segment]?.[at] ?? 4096;
+    const bin = model.cuts[segment]?.[at] ?? CUT_NONE;
     return { header, value, bin, score: scoreOfBin(model, bin) };
   });
 }
@@ -46,7 +47,7 @@ export function explainModel(
   if (!model) throw new RangeError(`table ${names.digest} has no model ${index}`);
   const cuts = listCuts(model, segment);
   const { bin } = scored;
-  const ends = bin === null ? [] : [scoreOfBin(model, bin), scoreOfBin({ ...model }, bin + 1)];
+  const ends = bin === null ? [] : [scoreOfBin(model, bin), scoreOfBin(model, bin + 1)];
   const [from = null, to = null] = ends;
   return {
     model: model.name,

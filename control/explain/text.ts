@@ -1,3 +1,4 @@
+import { CUT_NONE } from "../../models/limits.ts";
 import { type Column, formatRows } from "../cli/output.ts";
 import { writeFloat32 } from "../table/float-text.ts";
 import type {
@@ -66,7 +67,7 @@ const MODEL_COLUMNS: readonly Column<CutRow>[] = [
   { title: "score", of: scoreText },
   { title: "bin", of: (row) => row.bin },
   { title: "tag", of: (row) => row.tagName },
-  { title: "cut", of: (row) => (row.cutBin === 4096 ? "none" : short(row.cut)) },
+  { title: "cut", of: (row) => (row.cutBin === CUT_NONE ? "none" : short(row.cut)) },
   { title: "cut bin", of: (row) => row.cutBin },
 ];
 
@@ -116,8 +117,8 @@ function verdictOf({ model, segment, mode, reaches, tag, bin, cuts }: ModelExpla
   if (bin === null) return `${model}: unscored, the score is no number (a missing input)`;
   if (tag !== null) return `${model}: ${tag}`;
   if (reaches !== null) return `${model}: no tag in ${mode} mode; in mode tag: ${reaches}`;
-  const first = cuts[0]?.bin ?? 4096;
-  return first === 4096
+  const first = cuts[0]?.bin ?? CUT_NONE;
+  return first === CUT_NONE
     ? `${model}: no tag, segment ${segment} has no cut`
     : `${model}: no tag, bin ${bin} is below the cut ${first}`;
 }
