@@ -152,8 +152,9 @@ async function breakControl(stage: Stage): Promise<Outage> {
   const seconds = (performance.now() - started) / 1000;
   const during = ledger.sent.slice(first);
   const failed = during.filter(({ ok }) => !ok).length;
+  const tagged = during.filter(({ tag }) => tag !== null).length;
   screen.say(
-    `  Back after ${seconds.toFixed(1)} s: ${formatCount(during.length)} requests meanwhile, ${failed} failed, same table served.`,
+    `  Back after ${seconds.toFixed(1)} s: ${formatCount(during.length)} requests meanwhile, ${failed} failed, ${formatCount(tagged)} tagged by the table Envoy kept.`,
   );
   return { requests: during.length, failed, seconds };
 }
