@@ -19,19 +19,24 @@ import {
 
 export type Due = { name: string; offer: Offer; reason: Reason };
 
-/** What a node shall have: the target, else the last it ACKed, else the base; never a refused one. */
+/**
+ * What a node shall have: the target, else the last it ACKed, else the base; never a refused one.
+ * A target in doubt waits behind the other two: neither can have been refused.
+ */
 export function chooseOffer(
   node: Node,
   name: string,
   memory: Memory,
   catalog: Catalog,
-  doubt: string | null = null,
+  doubt: readonly string[] = [],
 ): Offer | null {
   const { good, refused } = memoryOf(memory, name);
   const base = catalog.base(name);
-  const offers = [catalog.target(name), good, base && { resource: base, ttlMs: null }];
-  const allowed = offers.filter((one) => one !== null && !refused.has(one.resource.digest));
-  const offer = allowed.find((one) => one?.resource.digest !== doubt) ?? allowed[0] ?? null;
+  const target = catalog.target(name);
+  const isDoubted = target !== null && doubt.includes(target.resource.digest);
+  const safe = [good, base && { resource: base, ttlMs: null }];
+  const offers = isDoubted ? [...safe, target] : [target, ...safe];
+  const offer = offers.find((one) => one !== null && !refused.has(one.resource.digest)) ?? null;
   return offer !== null && !node.hasTtl ? { ...offer, ttlMs: null } : offer;
 }
 
@@ -49,7 +54,7 @@ export function findDue(stream: Stream, memory: Memory, catalog: Catalog): Due |
 function whySend(watch: Watch, offer: Offer): Reason | null {
   const sent = watch.sent;
   if (sent === null) {
-    if (watch.doubt !== null) return "restore";
+    if (watch.doubt.length > 0) return "restore";
     // With a TTL the client may have fallen to its default and still report the version.
     return offer.ttlMs === null && watch.held === versionOf(offer) ? null : "push";
   }
@@ -73,7 +78,9 @@ export function bookSent(stream: Stream, due: Due, nonce: number, at: number): S
 
 /** Remembers for the node what was handed to the wire, until it is answered. */
 export function bookUnanswered(memory: Memory, name: string, digest: string): Memory {
-  return new Map(memory).set(name, { ...memoryOf(memory, name), unanswered: digest });
+  const past = memoryOf(memory, name);
+  const unanswered = [...past.unanswered, digest].slice(-OPEN_MAX);
+  return new Map(memory).set(name, { ...past, unanswered });
 }
 
 /** Marks what was ACKed and sent a third of its TTL ago: the same bytes are due again. */

@@ -20,8 +20,8 @@ export type NameMemory = {
   good: Offer | null;
   /** Digests the node NACKed, oldest first. */
   refused: ReadonlySet<string>;
-  /** The digest sent last, until it is answered. */
-  unanswered: string | null;
+  /** Digests sent since the last one that was answered, oldest first. */
+  unanswered: readonly string[];
 };
 /** What is known of one node; outlives its streams. */
 export type Memory = ReadonlyMap<string, NameMemory>;
@@ -46,10 +46,10 @@ export type Watch = {
   /** A heartbeat is due. */
   beat: boolean;
   /**
-   * Sent on an earlier stream that ended before an answer. Its NACK may be lost, and Envoy ACKs
-   * bytes it just refused, so other bytes go first.
+   * Sent on earlier streams that ended before an answer. A NACK of one may be lost, and Envoy ACKs
+   * bytes it just refused, so bytes that are known to be good go first.
    */
-  doubt: string | null;
+  doubt: readonly string[];
 };
 
 export type Stream = {
@@ -91,8 +91,8 @@ export const OPEN_MAX = 64;
 export const NAMES_MAX = 64;
 const TTL_MARK = "+ttl";
 const TTL_MARK_AT_END = /\+ttl$/;
-const NO_MEMORY: NameMemory = { good: null, refused: new Set(), unanswered: null };
-const UNKNOWN = { held: null, doubt: null };
+const NO_MEMORY: NameMemory = { good: null, refused: new Set(), unanswered: [] };
+const UNKNOWN = { held: null, doubt: [] };
 export const NEW_WATCH: Watch = { ...UNKNOWN, sent: null, beat: false };
 
 export const NEW_STREAM: Stream = {
@@ -168,7 +168,8 @@ function openStream(
   const stream = subscribe(opened, names, (name) => {
     const { refused, unanswered } = memoryOf(memory, name);
     const held = claim === "" || refused.has(claimed) ? null : claim;
-    return { held, doubt: unanswered === claimed ? null : unanswered };
+    // What it says it accepted came after all that was sent before that.
+    return { held, doubt: unanswered.slice(unanswered.lastIndexOf(claimed) + 1) };
   });
   return { stream, memory, effects: [{ kind: "connected", node }] };
 }
@@ -207,9 +208,9 @@ function takeAnswer(before: { stream: Stream; memory: Memory }, request: Request
   const watches = new Map(before.stream.watches);
   const watch = watches.get(name);
   const isLast = watch?.sent?.nonce === sent.nonce;
-  if (watch && isLast) watches.set(name, { ...watch, sent, doubt: null });
+  if (watch && isLast) watches.set(name, { ...watch, sent, doubt: [] });
   const former = memoryOf(before.memory, name);
-  const past = isLast ? { ...former, unanswered: null } : former;
+  const past = isLast ? { ...former, unanswered: [] } : former;
   // A client answers in order: what is older than this is not answered any more.
   const stream = { ...before.stream, watches, open: before.stream.open.slice(at + 1) };
   if (request.error !== null) {

@@ -105,6 +105,16 @@ describe("a stream that ends before an answer", () => {
     expect(stream.request({}).sent).toBe("B");
   });
 
+  it("keeps the doubt when the stream after it ends before an answer too", () => {
+    const stream = openStreamTest({ target: "A", base: "0" });
+    stream.request({});
+    stream.reconnect();
+    expect(stream.request({}).sent).toBe("0");
+    stream.reconnect();
+    expect(stream.request({}).sent).toBe("0");
+    expect(stream.ack().sent).toBe("A");
+  });
+
   it("gets the bytes in doubt when there are no others", () => {
     const stream = openStreamTest({ target: "A" });
     stream.request({});
