@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { LimenError } from "../errors.ts";
 import { addApply } from "./apply.ts";
 import { addCompile } from "./compile.ts";
+import { addCut } from "./cut.ts";
 import { addDemo } from "./demo.ts";
 import { addEnvoy } from "./envoy.ts";
 import { addExplain } from "./explain.ts";
@@ -28,7 +29,7 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 inconclusive.`;
 
 /** Words that name verbs of later versions, so that nobody takes them for a typing error. */
 const LATER = [
-  ..."install doctor simulate promote rollback pause resume cut export completion".split(" "),
+  ..."install doctor simulate promote rollback pause resume export completion".split(" "),
 ];
 
 function buildProgram(): Command {
@@ -47,6 +48,7 @@ function buildProgram(): Command {
   addExplain(program);
   addFeatures(program);
   addScore(program);
+  addCut(program);
   addGet(program);
   addStatus(program);
   addApply(program);
