@@ -26,7 +26,8 @@ export function sayReport(screen: Screen, result: DemoResult): void {
     `objective ${formatShare(objective)}: held ${held} at the end of each act; the hand-set cut would have been ${formatShare(result.handShare)}`,
     describePushes(result),
     `outage of ${outage.seconds.toFixed(1)} s: ${formatCount(outage.requests)} requests, ${outage.failed} failed; ${formatCount(loss)} decision records lost and counted`,
-    `Envoy's CPU: ${result.cpuUsPerRequest ?? "unknown"} us a request for all it does; filter ${kib(result.filterBytes)}, table ${kib(result.tableBytes)}; ${result.seconds} s in all`,
+    `Envoy's CPU: ${result.cpuUsPerRequest ?? "unknown"} us a request, proxying included (control/demo/README.md: what of it is the filter)`,
+    `filter ${kib(result.filterBytes)}, table ${kib(result.tableBytes)}; ${result.seconds} s in all`,
   ];
   screen.say("");
   for (const line of lines) screen.say(`  ${line}`);
