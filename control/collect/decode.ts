@@ -113,6 +113,16 @@ export function rejectEvent(
   return { topic: "limen.rejected", key: null, value: toBinary(RejectedSchema, value) };
 }
 
+/** The same for what was a stored decision: its sender and record, as far as they can be read. */
+export function rejectStored(reason: string, value: Uint8Array): NewEvent {
+  try {
+    const { node, workload, record } = fromBinary(DecisionSchema, value);
+    return rejectEvent(reason, { node, workload }, record);
+  } catch {
+    return rejectEvent(reason, { node: "", workload: "" });
+  }
+}
+
 function decisionEvent(
   entry: HTTPAccessLogEntry,
   record: Uint8Array,

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file events/counts.proto.
  */
 export const file_events_counts: GenFile = /*@__PURE__*/
-  fileDesc("ChNldmVudHMvY291bnRzLnByb3RvEghsaW1lbi52MSLNAQoGQ291bnRzEhEKCXBhcnRpdGlvbhgBIAEoDRIUCgxtb2RlbF9kaWdlc3QYAiABKAkSDwoHc2VnbWVudBgDIAEoCRIOCgZjb2hvcnQYBCABKAQSEAoIc2xpY2VfbXMYBSABKA0SJAoJZGVjaXNpb25zGAYgASgLMhEubGltZW4udjEuT2Zmc2V0cxIhCgZsYWJlbHMYByABKAsyES5saW1lbi52MS5PZmZzZXRzEh4KBWNlbGxzGAggAygLMg8ubGltZW4udjEuQ2VsbHMiIwoHT2Zmc2V0cxIMCgRmcm9tGAEgASgEEgoKAnRvGAIgASgEIlgKBUNlbGxzEhQKDHRhYmxlX2RpZ2VzdBgBIAEoCRILCgNhcm0YAiABKA0SDAoEYmlucxgDIAMoDRIOCgZsYWJlbHMYBCADKA0SDgoGY291bnRzGAUgAygEIskCCgpDaGVja3BvaW50EhEKCXBhcnRpdGlvbhgBIAEoDRIMCgRuZXh0GAIgASgEEhAKCHNsaWNlX21zGAMgASgNEhEKCWRlY2lzaW9ucxgEIAEoBBISCgpkdXBsaWNhdGVzGAUgASgEEgwKBGxhdGUYBiABKAQSEAoIcmVqZWN0ZWQYByABKAQSNAoIc3RhdHVzZXMYCCADKAsyIi5saW1lbi52MS5DaGVja3BvaW50LlN0YXR1c2VzRW50cnkSGQoDdm1zGAkgAygLMgwubGltZW4udjEuVm0SFwoPcmV0aXJlZF9taXNzaW5nGAogASgEEhYKDnJldGlyZWRfdW5zZWVuGAsgASgEEg4KBmNvaG9ydBgMIAEoBBovCg1TdGF0dXNlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAEiXwoCVm0SDAoEbm9kZRgBIAEoCRIKCgJ2bRgCIAEoBBILCgNsb3cYAyABKBISDAoEaGlnaBgEIAEoEhIMCgRnYXBzGAUgAygSEhYKDmNsb3NlZF9taXNzaW5nGAYgASgEYgZwcm90bzM");
+  fileDesc("ChNldmVudHMvY291bnRzLnByb3RvEghsaW1lbi52MSLgAQoGQ291bnRzEhEKCXBhcnRpdGlvbhgBIAEoDRIUCgxtb2RlbF9kaWdlc3QYAiABKAkSDwoHc2VnbWVudBgDIAEoCRIOCgZjb2hvcnQYBCABKAQSEAoIc2xpY2VfbXMYBSABKA0SJAoJZGVjaXNpb25zGAYgASgLMhEubGltZW4udjEuT2Zmc2V0cxIhCgZsYWJlbHMYByABKAsyES5saW1lbi52MS5PZmZzZXRzEh4KBWNlbGxzGAggAygLMg8ubGltZW4udjEuQ2VsbHMSEQoJd2luZG93X21zGAkgASgEIssBCgtMYWJlbENvaG9ydBIRCglwYXJ0aXRpb24YASABKA0SDgoGY29ob3J0GAIgASgEEhAKCHNsaWNlX21zGAMgASgNEhEKCXdpbmRvd19tcxgEIAEoBBIkCglkZWNpc2lvbnMYBSABKAsyES5saW1lbi52MS5PZmZzZXRzEiEKBmxhYmVscxgGIAEoCzIRLmxpbWVuLnYxLk9mZnNldHMSDAoEaGVsZBgHIAEoBBIMCgRzZWVuGAggASgEEg8KB3NpbGVuY2UYCSABKAkiIwoHT2Zmc2V0cxIMCgRmcm9tGAEgASgEEgoKAnRvGAIgASgEIlgKBUNlbGxzEhQKDHRhYmxlX2RpZ2VzdBgBIAEoCRILCgNhcm0YAiABKA0SDAoEYmlucxgDIAMoDRIOCgZsYWJlbHMYBCADKA0SDgoGY291bnRzGAUgAygEIoADCgpDaGVja3BvaW50EhEKCXBhcnRpdGlvbhgBIAEoDRIMCgRuZXh0GAIgASgEEhAKCHNsaWNlX21zGAMgASgNEhEKCWRlY2lzaW9ucxgEIAEoBBISCgpkdXBsaWNhdGVzGAUgASgEEgwKBGxhdGUYBiABKAQSEAoIcmVqZWN0ZWQYByABKAQSNAoIc3RhdHVzZXMYCCADKAsyIi5saW1lbi52MS5DaGVja3BvaW50LlN0YXR1c2VzRW50cnkSGQoDdm1zGAkgAygLMgwubGltZW4udjEuVm0SFwoPcmV0aXJlZF9taXNzaW5nGAogASgEEhYKDnJldGlyZWRfdW5zZWVuGAsgASgEEg4KBmNvaG9ydBgMIAEoBBIgCgZqb2luZWQYDSABKAsyEC5saW1lbi52MS5Kb2luZWQSEwoLcmVqZWN0ZWRfdG8YDiABKAQaLwoNU3RhdHVzZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBIvABCgZKb2luZWQSEQoJd2luZG93X21zGAEgASgEEhEKCWNvaG9ydF9tcxgCIAEoDRITCgtsYWJlbHNfbmV4dBgDIAEoBBIZChFkZWNpc2lvbnNfY291bnRlZBgEIAEoBBIWCg5sYWJlbHNfY291bnRlZBgHIAEoBBIMCgRvcGVuGAUgASgEEioKBWZhdGVzGAYgAygLMhsubGltZW4udjEuSm9pbmVkLkZhdGVzRW50cnkSEAoIYWNjZXB0ZWQYCCABKAQaLAoKRmF0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBIl8KAlZtEgwKBG5vZGUYASABKAkSCgoCdm0YAiABKAQSCwoDbG93GAMgASgSEgwKBGhpZ2gYBCABKBISDAoEZ2FwcxgFIAMoEhIWCg5jbG9zZWRfbWlzc2luZxgGIAEoBGIGcHJvdG8z");
 
 /**
  * Counts of one closed cohort, by partition of limen.decisions, model and segment.
@@ -67,6 +67,13 @@ export type Counts = Message<"limen.v1.Counts"> & {
    * @generated from field: repeated limen.v1.Cells cells = 8;
    */
   cells: Cells[];
+
+  /**
+   * W, the label window, when labels were joined: its cells carry final labels then.
+   *
+   * @generated from field: uint64 window_ms = 9;
+   */
+  windowMs: bigint;
 };
 
 /**
@@ -75,6 +82,71 @@ export type Counts = Message<"limen.v1.Counts"> & {
  */
 export const CountsSchema: GenMessage<Counts> = /*@__PURE__*/
   messageDesc(file_events_counts, 0);
+
+/**
+ * A closed cohort of labels of one partition; its cells are in Counts of the same numbers.
+ *
+ * @generated from message limen.v1.LabelCohort
+ */
+export type LabelCohort = Message<"limen.v1.LabelCohort"> & {
+  /**
+   * @generated from field: uint32 partition = 1;
+   */
+  partition: number;
+
+  /**
+   * @generated from field: uint64 cohort = 2;
+   */
+  cohort: bigint;
+
+  /**
+   * @generated from field: uint32 slice_ms = 3;
+   */
+  sliceMs: number;
+
+  /**
+   * @generated from field: uint64 window_ms = 4;
+   */
+  windowMs: bigint;
+
+  /**
+   * Offsets of the inputs read when it closed: [from, to).
+   *
+   * @generated from field: limen.v1.Offsets decisions = 5;
+   */
+  decisions?: Offsets | undefined;
+
+  /**
+   * @generated from field: limen.v1.Offsets labels = 6;
+   */
+  labels?: Offsets | undefined;
+
+  /**
+   * Decisions held and joined, and all that were there.
+   *
+   * @generated from field: uint64 held = 7;
+   */
+  held: bigint;
+
+  /**
+   * @generated from field: uint64 seen = 8;
+   */
+  seen: bigint;
+
+  /**
+   * Why absence of a label says nothing here; empty when it does say something.
+   *
+   * @generated from field: string silence = 9;
+   */
+  silence: string;
+};
+
+/**
+ * Describes the message limen.v1.LabelCohort.
+ * Use `create(LabelCohortSchema)` to create a new message.
+ */
+export const LabelCohortSchema: GenMessage<LabelCohort> = /*@__PURE__*/
+  messageDesc(file_events_counts, 1);
 
 /**
  * @generated from message limen.v1.Offsets
@@ -96,7 +168,7 @@ export type Offsets = Message<"limen.v1.Offsets"> & {
  * Use `create(OffsetsSchema)` to create a new message.
  */
 export const OffsetsSchema: GenMessage<Offsets> = /*@__PURE__*/
-  messageDesc(file_events_counts, 1);
+  messageDesc(file_events_counts, 2);
 
 /**
  * Three lists of one length, sorted by bin, then label.
@@ -122,7 +194,7 @@ export type Cells = Message<"limen.v1.Cells"> & {
   bins: number[];
 
   /**
-   * 0 none, 1 negative, 2 positive.
+   * 0 none, 1 negative, 2 positive, 3 ambiguous: labels by an id that several decisions have.
    *
    * @generated from field: repeated uint32 labels = 4;
    */
@@ -139,7 +211,7 @@ export type Cells = Message<"limen.v1.Cells"> & {
  * Use `create(CellsSchema)` to create a new message.
  */
 export const CellsSchema: GenMessage<Cells> = /*@__PURE__*/
-  messageDesc(file_events_counts, 2);
+  messageDesc(file_events_counts, 3);
 
 /**
  * What the fold over one partition knows at an offset, besides the counts of closed cohorts.
@@ -216,6 +288,21 @@ export type Checkpoint = Message<"limen.v1.Checkpoint"> & {
    * @generated from field: uint64 cohort = 12;
    */
   cohort: bigint;
+
+  /**
+   * Set when labels are joined. All above is as of `next`: the start of what replay needs to join
+   * the open cohorts; this is as of when the checkpoint was written.
+   *
+   * @generated from field: limen.v1.Joined joined = 13;
+   */
+  joined?: Joined | undefined;
+
+  /**
+   * Rejected decisions before this offset are in limen.rejected.
+   *
+   * @generated from field: uint64 rejected_to = 14;
+   */
+  rejectedTo: bigint;
 };
 
 /**
@@ -223,7 +310,69 @@ export type Checkpoint = Message<"limen.v1.Checkpoint"> & {
  * Use `create(CheckpointSchema)` to create a new message.
  */
 export const CheckpointSchema: GenMessage<Checkpoint> = /*@__PURE__*/
-  messageDesc(file_events_counts, 3);
+  messageDesc(file_events_counts, 4);
+
+/**
+ * @generated from message limen.v1.Joined
+ */
+export type Joined = Message<"limen.v1.Joined"> & {
+  /**
+   * @generated from field: uint64 window_ms = 1;
+   */
+  windowMs: bigint;
+
+  /**
+   * @generated from field: uint32 cohort_ms = 2;
+   */
+  cohortMs: number;
+
+  /**
+   * Replay of limen.labels starts here.
+   *
+   * @generated from field: uint64 labels_next = 3;
+   */
+  labelsNext: bigint;
+
+  /**
+   * Fates are counted from here on: offset of limen.decisions, and of limen.labels.
+   *
+   * @generated from field: uint64 decisions_counted = 4;
+   */
+  decisionsCounted: bigint;
+
+  /**
+   * @generated from field: uint64 labels_counted = 7;
+   */
+  labelsCounted: bigint;
+
+  /**
+   * The oldest cohort that is not closed.
+   *
+   * @generated from field: uint64 open = 5;
+   */
+  open: bigint;
+
+  /**
+   * Labels by their fate.
+   *
+   * @generated from field: map<string, uint64> fates = 6;
+   */
+  fates: { [key: string]: bigint };
+
+  /**
+   * Label events and labels on decisions, taken in.
+   *
+   * @generated from field: uint64 accepted = 8;
+   */
+  accepted: bigint;
+};
+
+/**
+ * Describes the message limen.v1.Joined.
+ * Use `create(JoinedSchema)` to create a new message.
+ */
+export const JoinedSchema: GenMessage<Joined> = /*@__PURE__*/
+  messageDesc(file_events_counts, 5);
 
 /**
  * @generated from message limen.v1.Vm
@@ -273,5 +422,5 @@ export type Vm = Message<"limen.v1.Vm"> & {
  * Use `create(VmSchema)` to create a new message.
  */
 export const VmSchema: GenMessage<Vm> = /*@__PURE__*/
-  messageDesc(file_events_counts, 4);
+  messageDesc(file_events_counts, 6);
 

@@ -22,7 +22,10 @@ export type StoredEvent = {
   partition: number;
   /** Grows by at least 1 from event to event of a partition. */
   offset: bigint;
-  /** Intake: milliseconds since 1970 by the log's clock, never going back within a partition. */
+  /**
+   * Intake: milliseconds since 1970 by the log's clock. It never goes back within a partition, over
+   * all topics: what is appended later to any of them has this time or a later one.
+   */
   time: number;
   key: Uint8Array | null;
   value: Uint8Array | null;

@@ -41,6 +41,8 @@ type Store = {
   statements: Statements;
   /** By shelf: topic number * 1024 + partition. */
   ends: Map<number, End>;
+  /** Of the newest event of all. */
+  lastTime: number;
   nextExpiry: number;
 };
 
@@ -103,12 +105,11 @@ function checkBatch(store: Store, batch: readonly NewEvent[]): void {
   );
 }
 
-function insert(store: Store, event: NewEvent, ends: Map<number, End>): void {
+function insert(store: Store, event: NewEvent, time: number, ends: Map<number, End>): void {
   const { statements } = store;
   const { topic, key, value, headers = {} } = event;
   const shelf = shelfOf(topic, choosePartition(key, store.partitions));
   const end = ends.get(shelf) ?? store.ends.get(shelf) ?? { next: 0n, time: 0 };
-  const time = Math.max(store.now(), end.time);
   const position = positionOf(shelf, end.next);
   const text = Object.keys(headers).length > 0 ? JSON.stringify(headers) : null;
   statements.insert.run(position, time, key, value, text);
@@ -174,11 +175,13 @@ function append(store: Store, batch: readonly NewEvent[]): void {
   expire(store);
   checkBatch(store, batch);
   const ends = new Map<number, End>();
+  const time = Math.max(store.now(), store.lastTime);
   transact(store, () => {
-    for (const event of batch) insert(store, event, ends);
+    for (const event of batch) insert(store, event, time, ends);
     for (const [shelf, { next, time }] of ends) store.statements.end.run(shelf, next, time);
   });
   for (const [shelf, end] of ends) store.ends.set(shelf, end);
+  store.lastTime = time;
 }
 
 function read(store: Store, shelf: number, from: bigint, max: number): StoredEvent[] {
@@ -216,7 +219,8 @@ export function openSqliteLog(file: string, options: SqliteOptions = {}): EventL
   try {
     const statements = prepare(database);
     const ends = readEnds(database);
-    const limits = { partitions, keepMs, maxBytes, now, nextExpiry: 0 };
+    const lastTime = Math.max(0, ...[...ends.values()].map(({ time }) => time));
+    const limits = { partitions, keepMs, maxBytes, now, lastTime, nextExpiry: 0 };
     return logOf({ database, file, statements, ends, ...limits });
   } catch (thrown) {
     database.close();

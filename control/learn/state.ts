@@ -2,46 +2,31 @@
  * The fold over one partition of limen.decisions: integers only, a function of the log. Two folds
  * of the same events hold the same counts, wherever one of them was stopped and restored.
  */
-import { fromBinary } from "@bufbuild/protobuf";
-import { rejectEvent } from "../collect/decode.ts";
-import { type DecisionRecord, type RecordedModel, readRecord } from "../collect/record.ts";
+
+import { BIN_NONE } from "../../models/record-layout.ts";
+import { rejectStored } from "../collect/decode.ts";
 import { LimenError } from "../errors.ts";
-import { type Decision, DecisionSchema } from "../events/decision_pb.ts";
+import type { Checkpoint } from "../events/counts_pb.ts";
 import type { NewEvent, StoredEvent } from "../events/log.ts";
+import { addToCell, type Cells, createCells, LABEL_NONE } from "./cells.ts";
+import { advance } from "./join/advance.ts";
+import { closeLabels, type LabelledCohort } from "./join/close.ts";
+import { takeDecision } from "./join/decisions.ts";
+import { foldLabel } from "./join/fold-label.ts";
+import { cohortLength, type LabelSettings } from "./join/sources.ts";
+import { createJoin, type JoinState } from "./join/state.ts";
+import { createDecisionReader, type DecisionReader, type PlainDecision } from "./read-decision.ts";
 import { createSeqs, noteSeq, type Seqs } from "./seqs.ts";
+import { type KnownTables, modelNamesOf, type NamesOf, slicesOf } from "./tables.ts";
 
-/** What is needed of a table: names for the numbers in a record. */
-export type TableNames = {
-  readonly segments: readonly string[];
-  readonly models: readonly { readonly name: string; readonly digest: string }[];
-};
-/** The table of a digest (16 hex digits), when it is known. */
-export type NamesOf = (tableDigest: string) => TableNames | undefined;
+export type { NamesOf, TableNames } from "./tables.ts";
 
-export const LABEL_NONE = 0;
-
-export type Cell = {
-  tableDigest: string;
-  /** ARM_* of models/decision.ts. */
-  arm: number;
-  bin: number;
-  /** LABEL_NONE; others come with labels. */
-  label: number;
-  count: number;
-};
-
-/** Counts of one model and segment within a cohort. */
-export type Slice = { modelDigest: string; segment: string; cells: Map<string, Cell> };
-
-export type CohortCounts = {
+export type CohortCounts = Cells & {
   /** Intake time divided by the length of a slice, rounded down. */
   cohort: number;
   /** Offsets of its events: [from, to). */
   from: bigint;
   to: bigint;
-  /** Sum of all cells: a decision counts once for each model that scored it. */
-  scored: number;
-  slices: Map<string, Slice>;
 };
 
 export type FoldCounters = {
@@ -61,6 +46,26 @@ export type FoldSettings = {
   checkpointMs: number;
   /** Closed cohorts stay in memory while the newer ones hold fewer scored decisions than this. */
   keepScored: number;
+  /** Labels are joined; without it decisions are only counted. */
+  labels?: LabelSettings;
+  /** Decisions held for the join at the most; 1,048,576 unless said. */
+  holdMax?: number;
+};
+
+/** The join of labels, and what is needed to go on with it after a restart. */
+export type Joining = {
+  join: JoinState;
+  /** Offset of the next label to take in. */
+  labelsNext: bigint;
+  /** Fates of what lies before these offsets are counted already. */
+  counted: { decisions: bigint; labels: bigint };
+  /** Closed cohorts, ascending; the oldest go when their cells are too many. */
+  closed: Map<number, LabelledCohort>;
+  closedCells: number;
+  /** Closed and not in a checkpoint yet. */
+  unsaved: LabelledCohort[];
+  /** The fold as it was before the first decision of a cohort, ascending: where replay may begin. */
+  snapshots: { cohort: number; checkpoint: Checkpoint }[];
 };
 
 export type LearnState = {
@@ -79,12 +84,44 @@ export type LearnState = {
   unsaved: CohortCounts[];
   /** Rejected since the last checkpoint; at most REJECTED_MAX, the rest is only counted. */
   rejected: NewEvent[];
+  /** Rejected decisions before this offset were told already. */
+  rejectedTo: bigint;
+  tables: KnownTables;
+  read: DecisionReader;
+  /** Null when no labels are joined. */
+  joining: Joining | null;
 };
 
 const REJECTED_MAX = 1_000;
+/** About 80 MB. */
+const HOLD_MAX = 1_048_576;
+/** About 20 MB, when as many labels wait. */
+const WAIT_MAX = 100_000;
+
+function createJoining(settings: FoldSettings, labels: LabelSettings): Joining {
+  const join = createJoin({
+    ...labels,
+    cohortMs: cohortLength(labels.windowMs, settings.sliceMs),
+    holdMax: settings.holdMax ?? HOLD_MAX,
+    waitMax: WAIT_MAX,
+  });
+  return {
+    join,
+    labelsNext: 0n,
+    counted: { decisions: 0n, labels: 0n },
+    closed: new Map(),
+    closedCells: 0,
+    unsaved: [],
+    snapshots: [],
+  };
+}
 
 export function createState(settings: FoldSettings): LearnState {
   return {
+    rejectedTo: 0n,
+    tables: new Map(),
+    read: createDecisionReader(),
+    joining: settings.labels ? createJoining(settings, settings.labels) : null,
     settings,
     next: 0n,
     counters: { decisions: 0, duplicates: 0, late: 0, rejected: 0 },
@@ -126,88 +163,123 @@ export function closeCohort(state: LearnState, event: StoredEvent): boolean {
 function openCohort(state: LearnState, offset: bigint): CohortCounts {
   const found = state.cohorts.get(state.open);
   if (found) return found;
-  const slices = new Map<string, Slice>();
-  const made = { cohort: state.open, from: offset, to: offset, scored: 0, slices };
+  const made = { ...createCells(), cohort: state.open, from: offset, to: offset };
   state.cohorts.set(state.open, made);
   return made;
 }
 
-/** Adds to a cell of the slice, which is made when it is the first of its model and segment. */
-export function addToCell(
-  cohort: CohortCounts,
-  modelDigest: string,
-  segment: string,
-  cell: Cell,
+const LABEL_FREE = { arm: 0, bin: 0, label: LABEL_NONE };
+
+/** Adds what the models scored to the open cohort; throws when the table does not have them. */
+function countScores(
+  state: LearnState,
+  offset: bigint,
+  decision: PlainDecision,
+  namesOf: NamesOf,
 ): void {
-  const name = `${modelDigest}/${segment}`;
-  const slice = cohort.slices.get(name) ?? { modelDigest, segment, cells: new Map() };
-  cohort.slices.set(name, slice);
-  const key = `${cell.tableDigest}/${cell.arm}/${cell.bin}/${cell.label}`;
-  const found = slice.cells.get(key);
-  if (found) found.count += cell.count;
-  else slice.cells.set(key, { ...cell });
-  cohort.scored += cell.count;
-}
-
-type Named = RecordedModel & { modelDigest: string; segmentName: string };
-
-/** The models that scored, by name; throws when the table does not have them. */
-function nameModels(record: DecisionRecord, namesOf: NamesOf): Named[] {
-  if (!record.models.some(({ bin }) => bin !== null)) return [];
-  const names = namesOf(record.tableDigest);
-  if (!names) {
-    throw new LimenError("input", `decision: table ${record.tableDigest} is not in the history`);
-  }
-  return record.models.flatMap((model, index) => {
-    if (model.bin === null) return [];
-    const modelDigest = names.models[index]?.digest;
-    const segmentName = names.segments[model.segment];
-    if (modelDigest === undefined || segmentName === undefined) {
-      const what = `model ${index} or segment ${model.segment}`;
-      throw new LimenError("input", `decision: table ${record.tableDigest} has no ${what}`);
+  const { models, bin, segment, arm, tableDigest } = decision;
+  const names = [];
+  for (let model = 0; model < models; model++) {
+    if (bin[model] === BIN_NONE) continue;
+    const slices = slicesOf(state.tables, tableDigest, namesOf);
+    const name = slices[model]?.[segment[model] ?? 0];
+    if (!name) {
+      const what = `model ${model} or segment ${segment[model]}`;
+      throw new LimenError("input", `decision: table ${tableDigest} has no ${what}`);
     }
-    return [{ ...model, modelDigest, segmentName }];
-  });
+    names[model] = name;
+  }
+  const cohort = openCohort(state, offset);
+  for (const [model, name] of names.entries()) {
+    if (!name) continue;
+    LABEL_FREE.arm = arm[model] ?? 0;
+    LABEL_FREE.bin = bin[model] ?? 0;
+    addToCell(cohort, name, tableDigest, LABEL_FREE, 1);
+  }
+  cohort.to = offset + 1n;
 }
 
 function countDecision(
   state: LearnState,
   event: StoredEvent,
-  record: DecisionRecord,
-  named: readonly Named[],
+  decision: PlainDecision,
+  namesOf: NamesOf,
 ): void {
+  countScores(state, event.offset, decision, namesOf);
   state.counters.decisions++;
-  const status = `${record.status}/${record.reason}`;
+  const status = `${decision.status}/${decision.reason}`;
   state.statuses.set(status, (state.statuses.get(status) ?? 0) + 1);
-  const cohort = openCohort(state, event.offset);
-  for (const { modelDigest, segmentName, arm, bin } of named) {
-    const { tableDigest } = record;
-    const cell = { tableDigest, arm, bin: bin ?? 0, label: LABEL_NONE, count: 1 };
-    addToCell(cohort, modelDigest, segmentName, cell);
-  }
-  cohort.to = event.offset + 1n;
+  const { joining } = state;
+  if (!joining) return;
+  const models = modelNamesOf(state.tables, decision.tableDigest, namesOf);
+  const { time, key, offset } = event;
+  const { labelsNext } = joining;
+  takeDecision(joining.join, { time, key, offset, labelsNext, models }, decision);
 }
 
-function reject(state: LearnState, thrown: unknown, decision: Decision | undefined): void {
+function reject(state: LearnState, thrown: unknown, offset: bigint, value: Uint8Array): void {
   state.counters.rejected++;
-  if (state.rejected.length >= REJECTED_MAX) return;
-  const { node = "", workload = "", record } = decision ?? {};
-  const reason = LimenError.from(thrown, "decision").message;
-  state.rejected.push(rejectEvent(reason, { node, workload }, record));
+  if (state.rejected.length >= REJECTED_MAX || offset < state.rejectedTo) return;
+  state.rejected.push(rejectStored(LimenError.from(thrown, "decision").message, value));
+}
+
+/** Cells of closed cohorts in memory, at the most: about 30 MB. */
+const CLOSED_CELLS_MAX = 300_000;
+
+function sizeOf({ slices }: Cells): number {
+  let size = 0;
+  for (const { cells } of slices.values()) size += cells.size;
+  return size;
+}
+
+/** Keeps a closed cohort in memory; the oldest ones go when there is too much of them. */
+export function keepClosed(joining: Joining, closed: LabelledCohort): void {
+  joining.closed.set(closed.cohort, closed);
+  joining.closedCells += sizeOf(closed);
+  for (const [cohort, oldest] of joining.closed) {
+    if (joining.closedCells <= CLOSED_CELLS_MAX || cohort === closed.cohort) return;
+    joining.closed.delete(cohort);
+    joining.closedCells -= sizeOf(oldest);
+  }
+}
+
+/** Moves the join on to a time: cohorts whose window is over by it are closed. */
+function advanceTo(state: LearnState, joining: Joining, time: number, namesOf: NamesOf): void {
+  const { join, labelsNext, unsaved } = joining;
+  advance(join, time, (cohort) => {
+    const closed = closeLabels(join, cohort, labelsNext, state.tables, namesOf);
+    keepClosed(joining, closed);
+    unsaved.push(closed);
+  });
+}
+
+/** Takes one label in. Before a decision, all labels of an earlier time are taken in. */
+export function foldLabelEvent(state: LearnState, event: StoredEvent, namesOf: NamesOf): void {
+  const { joining } = state;
+  if (!joining) return;
+  joining.join.isCounting = event.offset >= joining.counted.labels;
+  advanceTo(state, joining, event.time, namesOf);
+  foldLabel(joining.join, event);
+  joining.labelsNext = event.offset + 1n;
 }
 
 /** Takes one event in; call `closeCohort` before it. Never throws. */
 export function foldEvent(state: LearnState, event: StoredEvent, namesOf: NamesOf): void {
+  const value = event.value ?? new Uint8Array(0);
+  const { joining } = state;
+  if (joining) {
+    joining.join.isCounting = event.offset >= joining.counted.decisions;
+    advanceTo(state, joining, event.time, namesOf);
+  }
   state.next = event.offset + 1n;
-  let decision: Decision | undefined;
   try {
-    decision = fromBinary(DecisionSchema, event.value ?? new Uint8Array(0));
-    const record = readRecord(decision.record);
-    const arrival = noteSeq(state.seqs, decision.node, record.vm, record.seq);
+    const decision = state.read(value);
+    const { node, vmLow, vmHigh, seq } = decision;
+    const arrival = noteSeq(state.seqs, node, (BigInt(vmHigh) << 32n) | BigInt(vmLow), seq);
     if (arrival === "duplicate") state.counters.duplicates++;
     else if (arrival === "late") state.counters.late++;
-    else countDecision(state, event, record, nameModels(record, namesOf));
+    else countDecision(state, event, decision, namesOf);
   } catch (thrown) {
-    reject(state, thrown, decision);
+    reject(state, thrown, event.offset, value);
   }
 }

@@ -15,14 +15,16 @@ export function createMemoryLog(options: MemoryLogOptions = {}): EventLog {
     shelves.set(name, found);
     return found;
   };
+  let lastTime = 0;
   const add = ({ topic, key, value, headers = {} }: NewEvent): void => {
     const partition = choosePartition(key, partitions);
     const events = shelf(topic, partition);
     const last = events.at(-1);
+    lastTime = Math.max(now(), lastTime);
     events.push({
       partition,
       offset: (last?.offset ?? -1n) + 1n,
-      time: Math.max(now(), last?.time ?? 0),
+      time: lastTime,
       key: copy(key),
       value: copy(value),
       headers: { ...headers },

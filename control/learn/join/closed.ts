@@ -1,0 +1,97 @@
+/** Closed cohorts as certification takes them: integers of all partitions together. */
+import { LABEL_NEGATIVE, LABEL_POSITIVE } from "../cells.ts";
+import type { ClosedCohort, CohortCount, FinalLabel } from "../certify/epoch.ts";
+import type { LearnState } from "../state.ts";
+import type { LabelledCohort } from "./close.ts";
+
+/** `from` and `counts` are what `addCohort` of certify/epoch.ts takes. */
+export type JoinedCohort = ClosedCohort & {
+  /** Number of the cohort: `from` divided by its length. */
+  cohort: number;
+  /** Its decisions were taken in within [from, to), its labels before `at`; milliseconds. */
+  to: number;
+  at: number;
+  /** Decisions counted, and all that were there: more when it was thinned at random. */
+  held: number;
+  seen: number;
+  /** Its counts may be used; `why` says why not. */
+  usable: boolean;
+  why: string;
+};
+
+/**
+ * What a cell says in a certificate. Where absence means a negative, no label is one; labels that
+ * could mean several decisions are never read as a negative.
+ */
+function readFinal(label: number, isAbsence: boolean): FinalLabel {
+  if (label === LABEL_POSITIVE) return "positive";
+  if (label === LABEL_NEGATIVE) return "negative";
+  return label === 0 && isAbsence ? "negative" : "unlabelled";
+}
+
+function addCells(
+  counts: Map<string, CohortCount>,
+  cohort: LabelledCohort,
+  modelDigest: string,
+  isAbsence: boolean,
+): void {
+  for (const slice of cohort.slices.values()) {
+    if (slice.modelDigest !== modelDigest) continue;
+    for (const { arm, bin, label, count } of slice.cells.values()) {
+      const final = readFinal(label, isAbsence);
+      const key = `${arm}/${bin}/${final}/${slice.segment}`;
+      const found = counts.get(key);
+      const sum = (found?.count ?? 0) + count;
+      counts.set(key, { segment: slice.segment, arm, bin, label: final, count: sum });
+    }
+  }
+}
+
+/** One cohort of a model out of its parts in all partitions. */
+export function joinParts(
+  parts: readonly LabelledCohort[],
+  modelDigest: string,
+  isAbsence: boolean,
+): JoinedCohort | null {
+  const [first] = parts;
+  if (!first) return null;
+  const { cohort, cohortMs, windowMs } = first;
+  const counts = new Map<string, CohortCount>();
+  for (const part of parts) addCells(counts, part, modelDigest, isAbsence);
+  const why = isAbsence ? parts.map(({ silence }) => silence).filter(Boolean) : [];
+  return {
+    cohort,
+    from: cohort * cohortMs,
+    to: (cohort + 1) * cohortMs,
+    at: (cohort + 1) * cohortMs + windowMs,
+    counts: [...counts.values()],
+    held: parts.reduce((sum, { held }) => sum + held, 0),
+    seen: parts.reduce((sum, { seen }) => sum + seen, 0),
+    usable: why.length === 0,
+    why: [...new Set(why)].join("; "),
+  };
+}
+
+/** The absence of a label means something: one source of labels says so. */
+export const readsAbsence = ({ settings }: LearnState): boolean =>
+  settings.labels?.sources.some(({ negatives }) => negatives === "absence") ?? false;
+
+/**
+ * The closed cohorts of a model that are in memory and come after the cohort `after`, ascending.
+ * A cohort is closed once every partition that was heard of has closed it. Each is final: it is
+ * given with the same integers ever after, also by a process that began anew.
+ */
+export function listClosedCohorts(
+  states: readonly LearnState[],
+  modelDigest: string,
+  after = -1,
+): JoinedCohort[] {
+  const joined = states.flatMap(({ joining }) => (joining ? [joining] : []));
+  const open = Math.min(...joined.map(({ join }) => join.open).filter((cohort) => cohort >= 0));
+  const parts = joined.flatMap(({ closed }) => [...closed.values()]);
+  const isAbsence = states.some(readsAbsence);
+  const wanted = parts.filter(({ cohort }) => cohort > after && cohort < open);
+  return [...Map.groupBy(wanted, ({ cohort }) => cohort)]
+    .sort(([a], [b]) => a - b)
+    .flatMap(([, own]) => joinParts(own, modelDigest, isAbsence) ?? []);
+}

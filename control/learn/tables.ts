@@ -1,0 +1,47 @@
+import { LimenError } from "../errors.ts";
+import { nameSlice, type SliceName } from "./cells.ts";
+
+/** What is needed of a table: names for the numbers in a record. */
+export type TableNames = {
+  readonly segments: readonly string[];
+  readonly models: readonly { readonly name: string; readonly digest: string }[];
+};
+/** The table of a digest (16 hex digits), when it is known. */
+export type NamesOf = (tableDigest: string) => TableNames | undefined;
+
+/** Names of slices by model and segment of a table, made once. */
+export type SliceNames = readonly (readonly SliceName[])[];
+export type KnownTables = Map<string, { models: readonly string[]; slices: SliceNames }>;
+
+/** A few kilobytes each; a restart of a long log may meet many. */
+const TABLES_MAX = 256;
+
+function findTable(known: KnownTables, tableDigest: string, namesOf: NamesOf) {
+  const found = known.get(tableDigest);
+  if (found) return found;
+  const names = namesOf(tableDigest);
+  if (!names) return undefined;
+  const slices = names.models.map(({ digest }) =>
+    names.segments.map((segment) => nameSlice(digest, segment)),
+  );
+  if (known.size >= TABLES_MAX) known.clear();
+  const made = { models: names.models.map(({ name }) => name), slices };
+  known.set(tableDigest, made);
+  return made;
+}
+
+/** The slices of a table; throws when nobody knows the table. */
+export function slicesOf(known: KnownTables, tableDigest: string, namesOf: NamesOf): SliceNames {
+  const table = findTable(known, tableDigest, namesOf);
+  if (table) return table.slices;
+  throw new LimenError("input", `decision: table ${tableDigest} is not in the history`);
+}
+
+const NO_MODELS: readonly string[] = [];
+
+/** Names of the models of a table, in its order; none when nobody knows the table. */
+export const modelNamesOf = (
+  known: KnownTables,
+  tableDigest: string,
+  namesOf: NamesOf,
+): readonly string[] => findTable(known, tableDigest, namesOf)?.models ?? NO_MODELS;
