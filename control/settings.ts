@@ -3,6 +3,7 @@ import { basename, dirname, resolve } from "node:path";
 import { parseDocument } from "yaml";
 import { z } from "zod";
 import { LimenError } from "./errors.ts";
+import { type HookSettings, notifySchema, resolveHooks } from "./settings-notify.ts";
 import { parseStrict } from "./strict.ts";
 
 const HOST_PORT = /^(127\.0\.0\.1|localhost|\[::1\]):(\d{1,5})$/;
@@ -98,6 +99,7 @@ export const settingsSchema = z
       .default(UNIT_MS.h),
     cohort: duration.default(1_000),
     wasm: z.string().optional(),
+    notify: notifySchema,
     keep: z
       .strictObject({
         decisions: duration.default(7 * UNIT_MS.d),
@@ -109,7 +111,7 @@ export const settingsSchema = z
   .catchall(modelSettings);
 
 /** Keys of limen.yaml that later versions read. */
-const LATER = ["auth", "labels", "onDrift", "rollout", "notify", "policy"];
+const LATER = ["auth", "labels", "onDrift", "rollout", "policy"];
 const LATER_OF_MODEL = ["confidence", "otherwise", "simultaneous"];
 
 export const checkModelSettings = (value: unknown, where: string): ModelSettings =>
@@ -131,6 +133,7 @@ export type Settings = {
   cohortMs: number;
   /** The module's path in the proxy; null sends the module itself with each push. */
   wasm: string | null;
+  notify: readonly HookSettings[];
   keep: { decisionsMs: number; vectors: number; diskBytes: number };
   /** One line for each value the file did not give. */
   defaults: readonly string[];
@@ -207,6 +210,7 @@ export function parseSettings(value: unknown, file: string | null, folder: strin
     ttlMs: parsed.ttl,
     cohortMs: parsed.cohort,
     wasm: parsed.wasm ?? null,
+    notify: resolveHooks(parsed.notify, folder),
     keep: {
       decisionsMs: parsed.keep.decisions,
       vectors: parsed.keep.vectors,

@@ -1,9 +1,16 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { buildSettingsSchema, parseSettings, readSettings } from "../../control/settings.ts";
 
 const parse = (extra: Record<string, unknown>) =>
   parseSettings({ limen: 1, models: ["models/bot"], ...extra }, "limen.yaml", "/etc/limen");
+
+const hookWith = (other: Record<string, unknown>) => ({
+  notify: [{ url: "https://hooks.example/limen", on: ["alarm"], ...other }],
+});
+const hooks = (count: number): unknown[] => Array(count).fill(hookWith({}).notify[0]);
 
 describe("parseSettings", () => {
   it("gives every default a line, so that nobody runs on a value unseen", () => {
@@ -36,6 +43,27 @@ describe("parseSettings", () => {
     expect(parse({ ttl: "off" }).ttlMs).toBe(0);
   });
 
+  it("reads the words on and off of a hook as words, and its secret against the folder", () => {
+    const folder = mkdtempSync(join(tmpdir(), "limen-settings-"));
+    const hook = "{ url: https://hooks.example/limen, on: [alarm, off, on], secret: ./hook.key }";
+    writeFileSync(
+      join(folder, "limen.yaml"),
+      `limen: 1\nmodels: [models/bot]\nnotify: [${hook}]\n`,
+    );
+    expect(readSettings("limen.yaml", folder).notify).toEqual([
+      {
+        url: "https://hooks.example/limen",
+        on: ["alarm", "off", "on"],
+        secret: join(folder, "hook.key"),
+      },
+    ]);
+    rmSync(folder, { recursive: true });
+  });
+
+  it("takes 8 hooks", () => {
+    expect(parse({ notify: hooks(8) }).notify).toHaveLength(8);
+  });
+
   const refused: readonly [string, Record<string, unknown>, RegExp][] = [
     [
       "an unknown top key",
@@ -54,6 +82,21 @@ describe("parseSettings", () => {
     ["another event log", { log: "kafka://b1:9092" }, /log: .*not in this version/],
     ["a duration without a unit", { ttl: "10" }, /ttl: .*duration/],
     ["a share above 1", { bot: { audit: 1.5 } }, /bot\.audit/],
+    ["9 hooks", { notify: hooks(9) }, /notify: at most 8 hooks/],
+    ["a hook without a whole URL", hookWith({ url: "hooks.example" }), /notify\.0\.url: not a URL/],
+    [
+      "a hook of another protocol",
+      hookWith({ url: "file:///etc/passwd" }),
+      /url: file is no proto/,
+    ],
+    ["a password in a hook's URL", hookWith({ url: "https://a:b@hooks.example" }), /give "secret"/],
+    ["a hook that asks for nothing", hookWith({ on: [] }), /notify\.0\.on: at least one of alarm/],
+    [
+      "a hook that asks for an unknown event",
+      hookWith({ on: ["alert"] }),
+      /notify\.0\.on\.0.*alarm/,
+    ],
+    ["an unknown key of a hook", hookWith({ secrets: "a" }), /notify\.0\.secrets.*"secret"/],
     ["both ways to match segments", { segments: { prefix: {}, equals: {} } }, /not both/],
   ];
   it.each(refused)("refuses %s in one line", (_, extra, message) => {
