@@ -20,6 +20,7 @@ import {
   foldLabelEvent,
   type LearnState,
   type NamesOf,
+  type OnScored,
 } from "./state.ts";
 
 export type LearnerOptions = {
@@ -36,6 +37,7 @@ export type LearnerOptions = {
   labels?: LabelSettings;
   /** Decisions held for the join at the most; 1,048,576 unless said. */
   holdMax?: number;
+  onScored?: OnScored;
   onError?: (error: LimenError) => void;
 };
 
@@ -190,6 +192,7 @@ export async function createLearner(options: LearnerOptions): Promise<Learner> {
       keepScored: options.keepScored ?? KEEP_SCORED,
       ...(options.labels && { labels: options.labels }),
       ...(options.holdMax !== undefined && { holdMax: options.holdMax }),
+      ...(options.onScored && { onScored: options.onScored }),
     });
     followers.push({
       log,

@@ -3,12 +3,13 @@
  * of the same events hold the same counts, wherever one of them was stopped and restored.
  */
 
+import { create } from "@bufbuild/protobuf";
 import { BIN_NONE } from "../../models/record-layout.ts";
 import { rejectStored } from "../collect/decode.ts";
 import { LimenError } from "../errors.ts";
-import type { Checkpoint } from "../events/counts_pb.ts";
+import { type Checkpoint, CheckpointSchema } from "../events/counts_pb.ts";
 import type { NewEvent, StoredEvent } from "../events/log.ts";
-import { addToCell, type Cells, createCells, LABEL_NONE } from "./cells.ts";
+import { addToCell, type Cells, createCells, LABEL_NONE, type SliceName } from "./cells.ts";
 import { advance } from "./join/advance.ts";
 import { closeLabels, type LabelledCohort } from "./join/close.ts";
 import { takeDecision } from "./join/decisions.ts";
@@ -50,7 +51,11 @@ export type FoldSettings = {
   labels?: LabelSettings;
   /** Decisions held for the join at the most; 1,048,576 unless said. */
   holdMax?: number;
+  /** Told of each distinct scored decision in log order, after it was counted. */
+  onScored?: OnScored;
 };
+
+export type OnScored = (slice: SliceName, bin: number) => void;
 
 /** The join of labels, and what is needed to go on with it after a restart. */
 export type Joining = {
@@ -66,6 +71,8 @@ export type Joining = {
   unsaved: LabelledCohort[];
   /** The fold as it was before the first decision of a cohort, ascending: where replay may begin. */
   snapshots: { cohort: number; checkpoint: Checkpoint }[];
+  /** Where this fold began: replay begins there until a snapshot is old enough. */
+  origin: Checkpoint;
 };
 
 export type LearnState = {
@@ -113,6 +120,11 @@ function createJoining(settings: FoldSettings, labels: LabelSettings): Joining {
     closedCells: 0,
     unsaved: [],
     snapshots: [],
+    origin: create(CheckpointSchema, {
+      partition: settings.partition,
+      sliceMs: settings.sliceMs,
+      joined: {},
+    }),
   };
 }
 
@@ -195,6 +207,7 @@ function countScores(
     LABEL_FREE.arm = arm[model] ?? 0;
     LABEL_FREE.bin = bin[model] ?? 0;
     addToCell(cohort, name, tableDigest, LABEL_FREE, 1);
+    state.settings.onScored?.(name, LABEL_FREE.bin);
   }
   cohort.to = offset + 1n;
 }
