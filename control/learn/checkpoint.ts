@@ -109,11 +109,12 @@ export function noteSnapshot(state: LearnState, event: StoredEvent): void {
 }
 
 /** The newest snapshot from which all that open cohorts need is replayed. */
-function chooseSnapshot(state: LearnState, joining: Joining): Checkpoint {
-  const { snapshots, join } = joining;
+function chooseSnapshot({ snapshots, join, origin }: Joining): Checkpoint {
   const needed = oldestNeeded(join);
   while ((snapshots[1]?.cohort ?? needed + 1) <= needed) snapshots.shift();
-  return snapshots[0]?.checkpoint ?? describeState(state);
+  const [oldest] = snapshots;
+  // Labels before the first decision of all are in no snapshot.
+  return oldest && oldest.cohort <= needed ? oldest.checkpoint : origin;
 }
 
 function describeJoin(state: LearnState, joining: Joining) {
@@ -133,7 +134,7 @@ function describeJoin(state: LearnState, joining: Joining) {
 
 function checkpointRecord(state: LearnState): NewEvent {
   const { joining } = state;
-  const base = joining ? chooseSnapshot(state, joining) : describeState(state);
+  const base = joining ? chooseSnapshot(joining) : describeState(state);
   const labelsNext = base.joined?.labelsNext ?? 0n;
   const value = {
     ...base,

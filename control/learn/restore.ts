@@ -80,7 +80,8 @@ const seqsOf = ({ node, vm, low, high, gaps, closedMissing }: Vm): VmSeqs => ({
 
 function applyCheckpoint(state: LearnState, checkpoint: Checkpoint): void {
   state.next = checkpoint.next;
-  state.open = Number(checkpoint.cohort);
+  // 0 is the state before the first decision.
+  state.open = Number(checkpoint.cohort) || -1;
   state.rejectedTo = checkpoint.rejectedTo;
   state.counters = {
     decisions: Number(checkpoint.decisions),
@@ -183,7 +184,10 @@ export async function restoreState(log: EventLog, settings: FoldSettings): Promi
   if (!checkpoint || !isComparable(checkpoint, state)) return state;
   const { next, joined } = checkpoint;
   applyCheckpoint(state, checkpoint);
-  if (state.joining && joined) restoreJoin(state.joining, joined, records);
+  if (state.joining && joined) {
+    state.joining.origin = checkpoint;
+    restoreJoin(state.joining, joined, records);
+  }
   const closed = records.counts
     .filter((one) => one.sliceMs === settings.sliceMs && (one.decisions?.to ?? 0n) <= next)
     .sort((a, b) => Number(a.cohort - b.cohort));

@@ -51,7 +51,8 @@ export type FoldSettings = {
   labels?: LabelSettings;
   /** Decisions held for the join at the most; 1,048,576 unless said. */
   holdMax?: number;
-  /** Told of each distinct scored decision in log order, after it was counted. */
+  /** Told of each distinct scored decision in log order, after it was counted; of those that a
+   * checkpoint has seen already, and that are only folded again for their labels, it is not. */
   onScored?: OnScored;
 };
 
@@ -202,12 +203,13 @@ function countScores(
     names[model] = name;
   }
   const cohort = openCohort(state, offset);
+  const isNew = offset >= (state.joining?.counted.decisions ?? 0n);
   for (const [model, name] of names.entries()) {
     if (!name) continue;
     LABEL_FREE.arm = arm[model] ?? 0;
     LABEL_FREE.bin = bin[model] ?? 0;
     addToCell(cohort, name, tableDigest, LABEL_FREE, 1);
-    state.settings.onScored?.(name, LABEL_FREE.bin);
+    if (isNew) state.settings.onScored?.(name, LABEL_FREE.bin);
   }
   cohort.to = offset + 1n;
 }

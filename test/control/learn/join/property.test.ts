@@ -1,0 +1,159 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { EventLog } from "../../../../control/events/log.ts";
+import { createLearner, type Learner } from "../../../../control/learn/follow.ts";
+import { namesOf, TABLE_A, TABLE_B } from "../../../support/decisions.ts";
+import { joinByHand, readLabelled } from "../../../support/join-by-hand.ts";
+import { aLabel, anIdDecision, aSource, aTick, labelSettings } from "../../../support/labels.ts";
+import { readAll } from "../../../support/log-conformance.ts";
+import { createMemoryLog } from "../../../support/memory-log.ts";
+
+const WINDOW_MS = 3_000;
+const COHORT_MS = 1_000;
+const SOURCES = [
+  aSource(),
+  aSource({ name: "lab", affectedByTag: false, windowMs: 1_000 }),
+  aSource({ name: "code", from: "status", negatives: "absence", codes: [[401, 401]] }),
+];
+const HAND = {
+  windowMs: WINDOW_MS,
+  cohortMs: COHORT_MS,
+  affected: { desk: true, lab: false },
+  positiveCodes: [401],
+};
+
+/** What happens in the log, one after another; `afterMs` before each. */
+const happening = fc.record({
+  afterMs: fc.constantFrom(0, 0, 1, 20, 400, 1_000, 2_999, 3_000, 3_001),
+  kind: fc.constantFrom("decision", "decision", "copy", "label", "label", "token", "tick"),
+  /** Few ids, so that labels find decisions and decisions share ids. */
+  id: fc.nat(12),
+  seq: fc.nat(30),
+  bin: fc.constantFrom(5, 4095),
+  segment: fc.nat(1),
+  arm: fc.nat(4),
+  code: fc.constantFrom(200, 200, 200, 401),
+  label: fc.constantFrom(1, 2),
+  source: fc.constantFrom("desk", "lab"),
+  model: fc.constantFrom("", "", "bot", "attack", "none"),
+});
+type Happening = typeof happening extends fc.Arbitrary<infer One> ? One : never;
+
+type Clock = { now: number };
+
+/** A record has one id for good, also when it is told twice. */
+const idOf = (seq: number): number => (seq % 3 === 0 ? 12 : seq % 13);
+
+function decisionOf({ bin, segment, arm, code }: Happening, seq: number) {
+  const first = { bin, segment, arm };
+  const second = { bin: seq % 8 === 0 ? 65535 : 7, segment, arm: 2 };
+  const isOfTwo = seq % 4 === 0;
+  return anIdDecision({
+    id: idOf(seq),
+    seq,
+    code,
+    tableDigest: isOfTwo ? TABLE_B : TABLE_A,
+    models: isOfTwo ? [first, second] : [first],
+  });
+}
+
+function eventOf(one: Happening, next: number) {
+  const { kind, id, seq, label, source, model } = one;
+  if (kind === "tick") return aTick();
+  if (kind === "label") return aLabel({ id, label, source, model });
+  if (kind === "token") {
+    return aLabel({ id: idOf(seq), label, source, model, record: { vm: 1n, seq } });
+  }
+  return decisionOf(one, kind === "decision" ? next : seq);
+}
+
+async function append(log: EventLog, clock: Clock, list: readonly Happening[], from: number) {
+  let next = from;
+  for (const one of list) {
+    clock.now += one.afterMs;
+    await log.append([eventOf(one, one.kind === "decision" ? next++ : 0)]);
+  }
+  return next;
+}
+
+async function stepToEnd(learner: Learner): Promise<void> {
+  while ((await learner.step()) > 0);
+}
+
+/** Moves time on by decisions of an id of their own until all others are closed and written. */
+async function flush(log: EventLog, clock: Clock): Promise<void> {
+  for (let more = 0; more < 3; more++) {
+    clock.now += 20_000;
+    await log.append([anIdDecision({ id: 99, seq: 1_000 + more, vm: 9n })]);
+  }
+}
+
+const options = { namesOf, checkpointMs: 2_000, labels: labelSettings(...SOURCES) };
+
+describe("the join", () => {
+  it("has the integers of a join by hand, read at any moments and restored at any", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(happening, { minLength: 1, maxLength: 120 }),
+        fc.array(fc.record({ at: fc.nat(120), dies: fc.boolean() }), { maxLength: 8 }),
+        async (list, stops) => {
+          const clock = { now: 1_000_000 };
+          const log = createMemoryLog({ now: () => clock.now });
+          let learner = await createLearner({ ...options, log });
+          let next = 0;
+          let from = 0;
+          for (const { at, dies } of [...stops].sort((a, b) => a.at - b.at)) {
+            next = await append(log, clock, list.slice(from, at), next);
+            from = Math.max(from, Math.min(at, list.length));
+            if (dies) learner = await createLearner({ ...options, log });
+            await learner.step();
+          }
+          await append(log, clock, list.slice(from), next);
+          await flush(log, clock);
+          await stepToEnd(learner);
+          // The flush itself is not closed to the last one: neither by hand.
+          const byHand = await joinByHand(log, HAND, clock.now - 20_000);
+          expect(await readLabelled(log)).toEqual(byHand);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  }, 120_000);
+
+  it("ends in the fates of a learner that never stopped", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(happening, { minLength: 20, maxLength: 150 }),
+        fc.array(fc.nat(150), { minLength: 1, maxLength: 6 }),
+        async (list, stops) => {
+          const clock = { now: 1_000_000 };
+          const log = createMemoryLog({ now: () => clock.now });
+          let next = 0;
+          let from = 0;
+          for (const at of [...stops].sort((a, b) => a - b)) {
+            next = await append(log, clock, list.slice(from, at), next);
+            from = Math.max(from, Math.min(at, list.length));
+            await stepToEnd(await createLearner({ ...options, log }));
+          }
+          await append(log, clock, list.slice(from), next);
+          await flush(log, clock);
+          const stopped = await createLearner({ ...options, log });
+          await stepToEnd(stopped);
+          const whole = await createLearner({
+            ...options,
+            log: { ...createMemoryLog(), read: log.read, end: async () => 0n },
+          });
+          await stepToEnd(whole);
+          const [a, b] = [stopped.states[0]?.joining, whole.states[0]?.joining];
+          expect(a?.join.fates).toEqual(b?.join.fates);
+          expect(a?.join.accepted).toBe(b?.join.accepted);
+          expect(a?.join.open).toBe(b?.join.open);
+          expect((await readAll(log, "limen.decisions")).length).toBe(
+            Number(stopped.states[0]?.next),
+          );
+        },
+      ),
+      { numRuns: 100 },
+    );
+  }, 120_000);
+});

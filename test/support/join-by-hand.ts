@@ -1,0 +1,163 @@
+// The dull join of a log: every pair of decision and label is looked at, nothing is kept in order
+// to be quick.
+import { fromBinary } from "@bufbuild/protobuf";
+import { CountsSchema } from "../../control/events/counts_pb.ts";
+import { DecisionSchema } from "../../control/events/decision_pb.ts";
+import { LabelSchema } from "../../control/events/label_pb.ts";
+import type { EventLog } from "../../control/events/log.ts";
+import { namesOf } from "./decisions.ts";
+import { readAll } from "./log-conformance.ts";
+
+export type HandSettings = {
+  windowMs: number;
+  cohortMs: number;
+  /** Sources by name: whether a tag affects them. */
+  affected: Readonly<Record<string, boolean>>;
+  /** Codes that are positive in a decision's own outcome. */
+  positiveCodes?: readonly number[];
+};
+
+type HandDecision = {
+  id: string;
+  record: string;
+  time: number;
+  digest: string;
+  code: number;
+  models: { segment: number; bin: number; arm: number }[];
+};
+type HandLabel = {
+  id: string;
+  record: string | null;
+  time: number;
+  label: number;
+  model: string;
+  affected: boolean;
+};
+
+async function listDecisions(log: EventLog): Promise<HandDecision[]> {
+  const seen = new Set<string>();
+  const list: HandDecision[] = [];
+  for (const { time, key, value } of await readAll(log, "limen.decisions")) {
+    const { node, record, responseCode } = fromBinary(DecisionSchema, value ?? new Uint8Array());
+    const bytes = Buffer.from(record);
+    const copy = `${node} ${bytes.toString("hex", 4, 16)}`;
+    if (seen.has(copy)) continue;
+    seen.add(copy);
+    list.push({
+      id: Buffer.from(key ?? []).toString("hex"),
+      record: `${bytes.readBigUInt64LE(8)}/${bytes.readUInt32LE(4)}`,
+      time,
+      digest: bytes.toString("hex", 24, 32),
+      code: responseCode,
+      models: Array.from({ length: bytes.readUInt16LE(36) }, (_, model) => ({
+        segment: bytes.readUInt16LE(40 + 8 * model),
+        bin: bytes.readUInt16LE(42 + 8 * model),
+        arm: bytes.readUInt8(45 + 8 * model),
+      })),
+    });
+  }
+  return list;
+}
+
+async function listLabels(log: EventLog, settings: HandSettings): Promise<HandLabel[]> {
+  const list: HandLabel[] = [];
+  for (const { time, key, value } of await readAll(log, "limen.labels")) {
+    const stored = fromBinary(LabelSchema, value ?? new Uint8Array());
+    const affected = settings.affected[stored.source];
+    if (stored.kind !== 0 || affected === undefined) continue;
+    if (stored.label !== 1 && stored.label !== 2) continue;
+    list.push({
+      id: Buffer.from(key ?? []).toString("hex"),
+      record: stored.record ? `${stored.record.vm}/${stored.record.seq}` : null,
+      time,
+      label: stored.label,
+      model: stored.model,
+      affected,
+    });
+  }
+  return list;
+}
+
+/** The label of one score: 0 none, 1 negative, 2 positive, 3 ambiguous. */
+function decide(
+  decision: HandDecision,
+  model: number,
+  all: readonly HandDecision[],
+  labels: readonly HandLabel[],
+  { windowMs, positiveCodes }: HandSettings,
+): number {
+  const name = namesOf(decision.digest)?.models[model]?.name;
+  const arm = decision.models[model]?.arm ?? 0;
+  const isActed = arm === 1 || arm === 4;
+  if (positiveCodes?.includes(decision.code) && !isActed) return 2;
+  const counted = labels.filter(
+    (label) =>
+      label.id === decision.id &&
+      Math.abs(label.time - decision.time) <= windowMs &&
+      (label.record === null || label.record === decision.record) &&
+      (label.model === "" || label.model === name) &&
+      !(label.affected && isActed),
+  );
+  const isCrowded = all.some(
+    (other) =>
+      other !== decision &&
+      other.id === decision.id &&
+      other.time >= decision.time - 2 * windowMs &&
+      other.time <= decision.time + windowMs,
+  );
+  if (!isCrowded) return counted[0]?.label ?? 0;
+  const exact = counted.find(({ record }) => record !== null);
+  return exact?.label ?? (counted.length > 0 ? 3 : 0);
+}
+
+export type HandCells = Map<string, number>;
+
+function add(cells: HandCells, name: readonly (string | number)[], count: number): void {
+  const key = name.join(" ");
+  cells.set(key, (cells.get(key) ?? 0) + count);
+}
+
+/** Cells of every cohort that is closed at `now`. */
+export async function joinByHand(
+  log: EventLog,
+  settings: HandSettings,
+  now: number,
+): Promise<HandCells> {
+  const decisions = await listDecisions(log);
+  const labels = await listLabels(log, settings);
+  const cells: HandCells = new Map();
+  for (const decision of decisions) {
+    const cohort = Math.floor(decision.time / settings.cohortMs);
+    if ((cohort + 1) * settings.cohortMs + settings.windowMs > now) continue;
+    decision.models.forEach(({ segment, bin, arm }, model) => {
+      if (bin === 65535) return;
+      const names = namesOf(decision.digest);
+      const digest = names?.models[model]?.digest ?? "?";
+      const where = [digest, names?.segments[segment] ?? "?", cohort, decision.digest, arm, bin];
+      add(cells, [...where, decide(decision, model, decisions, labels, settings)], 1);
+    });
+  }
+  return cells;
+}
+
+/** The cells of the labelled records in limen.counts. */
+export async function readLabelled(log: EventLog): Promise<HandCells> {
+  const cells: HandCells = new Map();
+  for (const { key, value } of await readAll(log, "limen.counts")) {
+    const parts = Buffer.from(key ?? [])
+      .toString()
+      .split("/");
+    if (parts[0] !== "labelled" || parts.length < 5) continue;
+    const counts = fromBinary(CountsSchema, value ?? new Uint8Array());
+    const { modelDigest, segment, cohort } = counts;
+    for (const { tableDigest, arm, bins, labels, counts: numbers } of counts.cells) {
+      let bin = 0;
+      bins.forEach((difference, index) => {
+        bin += difference;
+        const where = [modelDigest, segment, Number(cohort), tableDigest, arm, bin];
+        add(cells, [...where, labels[index] ?? -1], Number(numbers[index]));
+      });
+    }
+  }
+  return cells;
+}
