@@ -43,7 +43,7 @@ export function listSegments(settings: Settings): string[] {
   return ["rest", ...named];
 }
 
-function segmentTag(own: ModelSettings, segment: string, tag: string): TagSettings {
+export function segmentTag(own: ModelSettings, segment: string, tag: string): TagSettings {
   const below = own.segments[segment] as Record<string, unknown> | undefined;
   return { ...((own as Record<string, unknown>)[tag] ?? {}), ...((below?.[tag] ?? {}) as object) };
 }
@@ -60,6 +60,9 @@ export function objectiveOf(model: LoadedModel, own: ModelSettings, segment: str
   return chosen.cut === undefined ? model.presets.objective : null;
 }
 
+/** Objectives whose cuts are certified from labels; alert may tag uncertified, and says so. */
+export const isCertified = (objective: string): boolean => !objective.startsWith("alert:");
+
 /** Scope of a tag's objective: one cut for all segments unless asked otherwise. */
 export function scopeOf(own: ModelSettings, tag: string): "overall" | "segment" {
   return segmentTag(own, "rest", tag).scope ?? "overall";
@@ -75,8 +78,11 @@ export function chooseCut(
 ): ChosenCut {
   const chosen = segmentTag(own, segment, tag);
   const bin = learned[cutKey(model.name, segment, tag)];
-  if (bin !== undefined && objectiveOf(model, own, segment, tag) !== null) {
-    return { bin, source: "learned" };
+  const objective = objectiveOf(model, own, segment, tag);
+  if (bin !== undefined && objective !== null) return { bin, source: "learned" };
+  // What is certified from labels starts from nothing, so that no uncertified cut ever tags.
+  if (objective !== null && isCertified(objective) && chosen.otherwise !== "keep") {
+    return { bin: limit.CUT_NONE, source: "none" };
   }
   if (chosen.cut !== undefined) return { bin: binOfCut(model.score, chosen.cut), source: "hand" };
   const preset = model.presets.cuts[tag];

@@ -29,6 +29,9 @@ export type Wish = {
   lane: Candidate["lane"];
   /** What an operator set, for the history. */
   applied?: Readonly<Record<string, string>>;
+  /** Epochs that begin with it, and the alarm that began them. */
+  epochs?: Readonly<Record<string, string>>;
+  alarm?: string;
 };
 
 export type Published = { digest: string; serial: number; changed: boolean };
@@ -158,19 +161,31 @@ function appliedOf(
   return { ...proposal, what: "applied", applied: { ...applied }, staged: false };
 }
 
+/** What must outlive a restart though the table may stay: settings, epochs, an alarm. */
+function notesOf(state: State, built: Built, wish: Wish): NewHistoryEvent[] {
+  const notes: NewHistoryEvent[] = [];
+  const epochs = { ...wish.epochs };
+  if (wish.applied) notes.push(appliedOf(state, built, wish, wish.applied));
+  if (wish.alarm !== undefined) {
+    notes.push({ ...proposalOf(state, built, wish), what: "alarm", why: wish.alarm, epochs });
+  } else if (wish.epochs) {
+    notes.push({ ...proposalOf(state, built, wish), what: "epoch", epochs });
+  }
+  return notes;
+}
+
 function eventsOf(state: State, built: Built, wish: Wish, what: "pushed" | "on") {
   const proposal = proposalOf(state, built, wish);
+  const pushed = { ...proposal, what, table: built.bytes, learnedCuts: { ...wish.learned } };
   const events: NewHistoryEvent[] = [{ ...proposal, what: "proposed" }];
-  if (wish.applied) events.push(appliedOf(state, built, wish, wish.applied));
-  events.push({ ...proposal, what, table: built.bytes, learnedCuts: { ...wish.learned } });
-  return events;
+  return [...events, ...notesOf(state, built, wish), pushed];
 }
 
 async function make(state: State, wish: Wish, what: "pushed" | "on"): Promise<Published> {
   const { history, send } = state.parts;
   if (what === "pushed" && isLive(state, wish)) {
-    // Settings can change without the table, and a restart must still know them.
-    if (wish.applied) await history.append([appliedOf(state, state.live, wish, wish.applied)]);
+    const notes = notesOf(state, state.live, wish);
+    if (notes.length > 0) await history.append(notes);
     return publishedOf(state.live, false);
   }
   const built = want(state, wish, history.live().serial + 1);

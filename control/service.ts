@@ -13,7 +13,10 @@ import { createLearner } from "./learn/follow.ts";
 import { measureLoss } from "./learn/seqs.ts";
 import { createPublisher, type Published } from "./publish.ts";
 import { createScorer } from "./scorer.ts";
+import type { Tracked } from "./service/certified.ts";
 import { readDecisions } from "./service/decisions.ts";
+import type { Look } from "./service/learning.ts";
+import { actOnAlarms, learn, watchDecision } from "./service/look.ts";
 import {
   createLastRecords,
   createResources,
@@ -26,7 +29,6 @@ import {
   checkObjectives,
   cohortsOf,
   countAllBins,
-  learn,
   listKnown,
   preview,
   resume,
@@ -92,7 +94,7 @@ function status({ settings, history, state, intake, last }: Parts): StatusView {
     serial: live.table.serial,
     tableDigest: live.digest,
     resourceDigest: history.live().table?.resourceDigest ?? "",
-    pushedAt: history.live().table?.at ?? state.pushedAt,
+    pushedAt: history.live().table?.at ?? null,
     ttlMs: settings.ttlMs,
     proxies: viewProxies(intake.xds.proxies(), last),
     models: state.models.map((model, index) =>
@@ -103,6 +105,7 @@ function status({ settings, history, state, intake, last }: Parts): StatusView {
         learned: state.learned,
         cohorts: cohortsOf(state, model),
         look: state.looks.get(model.name) ?? null,
+        tracked: [...state.tracking.values()].filter((one) => one.model === model.name),
       }),
     ),
     log: {
@@ -166,24 +169,33 @@ async function openState(settings: Settings, log: EventLog, history: History, ta
   const past = history.live();
   const fromFile = settings.models.map((model) => model.settings);
   const own = changeSettings(fromFile, listKnown(models, segments), past.applied);
-  checkObjectives(models, own, segments);
+  const watcher: { watch?: (digest: string, segment: string, bin: number) => void } = {};
   const learner = await createLearner({
     log,
     namesOf: tables.namesOf,
     sliceMs: settings.cohortMs,
+    onScored: ({ modelDigest, segment }, bin) => watcher.watch?.(modelDigest, segment, bin),
   });
-  return {
+  const windowMs = learner.states[0]?.settings.labels?.windowMs ?? null;
+  checkObjectives(models, own, segments, windowMs);
+  const opened = {
     models,
     segments,
     own,
     learner,
+    windowMs,
+    history,
     learned: past.acting?.learnedCuts ?? {},
-    looks: new Map(),
+    looks: new Map<string, Look>(),
+    tracking: new Map<string, Tracked>(),
+    alarms: [],
+    onDrift: settings.onDrift,
+    isHeld: false,
     lastProposal: null,
     isOff: past.off !== null,
-    pushedAt: null,
     now: Date.now,
   };
+  return { opened, watcher };
 }
 
 /** Runs jobs one after another; a failed one does not stop the next. */
@@ -204,6 +216,7 @@ async function lookOften(
   let said = "";
   while (!signal.aborted) {
     try {
+      await inTurn(() => actOnAlarms(state));
       await inTurn(() => learn(state));
       said = "";
     } catch (thrown) {
@@ -234,7 +247,7 @@ export async function startService(
   try {
     const history = await openHistory(log);
     const tables = await openTables(history);
-    const opened = await openState(settings, log, history, tables);
+    const { opened, watcher } = await openState(settings, log, history, tables);
     const resourceOf = createResources(settings);
     let intake: Intake | undefined;
     const publisher = createPublisher({
@@ -251,7 +264,8 @@ export async function startService(
         intake?.xds.setTarget(FILTER_NAME, resourceOf(bytes), { ttlMs });
       },
     });
-    const state: State = { ...opened, publisher, say };
+    const state: State = { ...opened, publisher, say, tell: () => undefined };
+    watcher.watch = (digest, segment, bin) => watchDecision(state, digest, segment, bin);
     const { last, note } = createLastRecords();
     const tokenKey = publisher.secrets.tokenKey;
     intake = await startIntake(settings, { log, history, tokenKey, say, onAppend: note });

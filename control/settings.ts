@@ -2,24 +2,16 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { parseDocument } from "yaml";
 import { z } from "zod";
+import { duration, UNIT_MS } from "./duration.ts";
 import { LimenError } from "./errors.ts";
+import type { LabelSettings } from "./learn/join/sources.ts";
+import { labelsSchema, resolveLabels } from "./settings-labels.ts";
 import { type HookSettings, notifySchema, resolveHooks } from "./settings-notify.ts";
 import { parseStrict } from "./strict.ts";
 
 const HOST_PORT = /^(127\.0\.0\.1|localhost|\[::1\]):(\d{1,5})$/;
-const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 const SIZE = /^(\d+(?:\.\d+)?)(KiB|MiB|GiB)$/;
-const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const UNIT_BYTES = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
-
-/** Milliseconds of `90s`, `1h`, `250ms`. */
-export const duration = z
-  .string()
-  .regex(DURATION, "a duration like 250ms, 30s, 5m, 1h, 7d")
-  .transform((text) => {
-    const [, count, unit] = DURATION.exec(text) ?? [];
-    return Number(count) * UNIT_MS[(unit ?? "s") as keyof typeof UNIT_MS];
-  });
 
 /** Bytes of `10GiB`. */
 const size = z
@@ -49,6 +41,9 @@ const tagSettings = z.strictObject({
   objective: objective.optional(),
   cut: cut.optional(),
   scope: z.enum(["overall", "segment"]).optional(),
+  confidence: z.number().min(0.5, "0.5 to 0.999").max(0.999, "0.5 to 0.999").optional(),
+  simultaneous: z.boolean().optional(),
+  otherwise: z.enum(["none", "keep"]).optional(),
 });
 const segmentSettings = z.object({ mode: mode.optional() }).catchall(tagSettings);
 const modelSettings = z
@@ -98,7 +93,9 @@ export const settingsSchema = z
       .transform((text) => (text === "off" ? 0 : duration.parse(text)))
       .default(UNIT_MS.h),
     cohort: duration.default(1_000),
+    onDrift: z.enum(["safe-then-relearn", "hold"]).default("safe-then-relearn"),
     wasm: z.string().optional(),
+    labels: labelsSchema,
     notify: notifySchema,
     keep: z
       .strictObject({
@@ -111,8 +108,8 @@ export const settingsSchema = z
   .catchall(modelSettings);
 
 /** Keys of limen.yaml that later versions read. */
-const LATER = ["auth", "labels", "onDrift", "rollout", "policy"];
-const LATER_OF_MODEL = ["confidence", "otherwise", "simultaneous"];
+const LATER = ["auth", "rollout", "policy"];
+const LATER_OF_MODEL = ["floor", "ceiling", "minLabels"];
 
 export const checkModelSettings = (value: unknown, where: string): ModelSettings =>
   parseStrict(modelSettings, value, { where, laterBelow: LATER_OF_MODEL });
@@ -131,8 +128,12 @@ export type Settings = {
   token: boolean;
   ttlMs: number;
   cohortMs: number;
+  /** After an alarm: learn again by itself, or only once an operator says on. */
+  onDrift: "safe-then-relearn" | "hold";
   /** The module's path in the proxy; null sends the module itself with each push. */
   wasm: string | null;
+  /** Where labels come from; null: from nowhere, and nothing is joined. */
+  labels: LabelSettings | null;
   notify: readonly HookSettings[];
   keep: { decisionsMs: number; vectors: number; diskBytes: number };
   /** One line for each value the file did not give. */
@@ -209,7 +210,9 @@ export function parseSettings(value: unknown, file: string | null, folder: strin
     token: parsed.token,
     ttlMs: parsed.ttl,
     cohortMs: parsed.cohort,
+    onDrift: parsed.onDrift,
     wasm: parsed.wasm ?? null,
+    labels: resolveLabels(parsed.labels),
     notify: resolveHooks(parsed.notify, folder),
     keep: {
       decisionsMs: parsed.keep.decisions,
@@ -218,7 +221,16 @@ export function parseSettings(value: unknown, file: string | null, folder: strin
     },
     defaults: [],
   };
+  checkKeep(settings, where);
   return { ...settings, defaults: listDefaults(given, settings) };
+}
+
+/** Open cohorts are joined again after a restart, from the decisions of three windows. */
+function checkKeep({ labels, keep }: Settings, where: string): void {
+  const leastMs = 3 * (labels?.windowMs ?? 0);
+  if (keep.decisionsMs >= leastMs) return;
+  const text = `at least three label windows, ${leastMs / UNIT_MS.h}h`;
+  throw new LimenError("input", `${where}: keep.decisions: ${text}; keep more or shorten window`);
 }
 
 /** Reads and checks a limen.yaml; without a file every value is its default. */

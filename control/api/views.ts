@@ -18,7 +18,34 @@ export type ProxyView = {
   lastRecordAt: number | null;
 };
 
-export type CutView = { score: number | null; bin: number; source: string };
+/** What is certified of a cut, from audit counts of the epoch. */
+export type CertificateView = {
+  certified: boolean;
+  /** False positives at the cut, and negatives; `needed` certify anything. */
+  k: number;
+  n: number;
+  needed: number;
+  /** Upper bound of the false positive rate; null when not certified. */
+  bound: number | null;
+  reason: string;
+};
+
+export type CutView = {
+  score: number | null;
+  bin: number;
+  source: string;
+  certificate?: CertificateView;
+};
+
+/** A certified objective of a tag, and what it claims, whole. */
+export type ClaimView = {
+  tag: string;
+  objective: string;
+  /** When its epoch began, milliseconds since 1970, and why. */
+  began: number;
+  cause: string;
+  sentence: string;
+};
 
 export type SegmentView = {
   name: string;
@@ -40,6 +67,7 @@ export type ModelView = {
   windowDecisions: number;
   share: number | null;
   waiting: string | null;
+  claims: readonly ClaimView[];
   segments: readonly SegmentView[];
 };
 

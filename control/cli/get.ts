@@ -40,7 +40,14 @@ function show(status: StatusView, thing: Thing, name: string | undefined, format
   }
   const rows = pick(listCuts(status), name, (row) => row.model.name);
   const whole = rows.map(({ model, ...row }) => ({ model: model.name, ...row }));
-  return formatRows(rows, CUT_COLUMNS, format, whole);
+  const text = formatRows(rows, CUT_COLUMNS, format, whole);
+  // The claim is printed whole, and where one name was asked for: anything shorter claims too much.
+  if (name === undefined || (format !== "table" && format !== "wide")) return text;
+  const model = status.models.find((one) => one.name === name);
+  const claims = model?.claims.map(
+    ({ tag, objective, sentence }) => `${tag}, ${objective}: ${sentence}`,
+  );
+  return [text, ...(claims ?? [])].join("\n\n");
 }
 
 export function addGet(program: Command): void {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
-import type { ModelView, ProxyView, StatusView } from "../api/views.ts";
+import type { CutView, ModelView, ProxyView, StatusView } from "../api/views.ts";
 import { callService, serverOf } from "./client.ts";
 import { type Column, type Format, formatRows, outputOption } from "./output.ts";
 
@@ -26,12 +26,9 @@ type CutRow = {
   tag: string;
   mode: string;
   share: number | null;
-} & {
-  score: number | null;
-  bin: number;
-  source: string;
-  decisions: number;
-};
+} & CutView & {
+    decisions: number;
+  };
 
 export const CUT_COLUMNS: readonly Column<CutRow>[] = [
   { title: "cut", of: (row) => `${row.model.name}/${row.segment}.${row.tag}` },
@@ -41,6 +38,14 @@ export const CUT_COLUMNS: readonly Column<CutRow>[] = [
   { title: "objective", of: (row) => row.model.objective },
   { title: "decisions", of: (row) => row.decisions },
   { title: "at or above", of: (row) => percent(row.share) },
+  {
+    title: "certified",
+    of: (row) => {
+      if (!row.certificate) return null;
+      const { certified, n, needed, bound } = row.certificate;
+      return certified ? `yes, at most ${percent(bound)}` : `${n} of ${needed} negatives`;
+    },
+  },
   { title: "bin", of: (row) => row.bin, wide: true },
   { title: "scope", of: (row) => row.model.scope, wide: true },
   { title: "model digest", of: (row) => row.model.digest, wide: true },

@@ -13,6 +13,8 @@ export const WHATS = [
   "off",
   "on",
   "applied",
+  "alarm",
+  "epoch",
 ] as const;
 export type What = (typeof WHATS)[number];
 
@@ -34,6 +36,7 @@ export type NewHistoryEvent = {
   learnedCuts?: Record<string, number>;
   applied?: Record<string, string>;
   staged?: boolean;
+  epochs?: Record<string, string>;
 };
 
 const FORMAT = 1;

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file history/history.proto.
  */
 export const file_history_history: GenFile = /*@__PURE__*/
-  fileDesc("ChVoaXN0b3J5L2hpc3RvcnkucHJvdG8SEGxpbWVuLmhpc3RvcnkudjEi2wMKDEhpc3RvcnlFdmVudBIOCgZmb3JtYXQYASABKA0SDAoEd2hhdBgCIAEoCRIKCgJhdBgDIAEoARIKCgJieRgEIAEoCRILCgN3aHkYBSABKAkSFAoMdGFibGVfc2VyaWFsGAYgASgNEhQKDHRhYmxlX2RpZ2VzdBgHIAEoCRIXCg9yZXNvdXJjZV9kaWdlc3QYCCABKAkSDQoFdGFibGUYCSABKAwSDwoHcmVhc29ucxgKIAMoCRIMCgRub2RlGAsgASgJEhAKCHJlc291cmNlGAwgASgJEgoKAm1zGA0gASgBEkUKDGxlYXJuZWRfY3V0cxgOIAMoCzIvLmxpbWVuLmhpc3RvcnkudjEuSGlzdG9yeUV2ZW50LkxlYXJuZWRDdXRzRW50cnkSPAoHYXBwbGllZBgPIAMoCzIrLmxpbWVuLmhpc3RvcnkudjEuSGlzdG9yeUV2ZW50LkFwcGxpZWRFbnRyeRIOCgZzdGFnZWQYECABKAgaMgoQTGVhcm5lZEN1dHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBGi4KDEFwcGxpZWRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBYgZwcm90bzM");
+  fileDesc("ChVoaXN0b3J5L2hpc3RvcnkucHJvdG8SEGxpbWVuLmhpc3RvcnkudjEixgQKDEhpc3RvcnlFdmVudBIOCgZmb3JtYXQYASABKA0SDAoEd2hhdBgCIAEoCRIKCgJhdBgDIAEoARIKCgJieRgEIAEoCRILCgN3aHkYBSABKAkSFAoMdGFibGVfc2VyaWFsGAYgASgNEhQKDHRhYmxlX2RpZ2VzdBgHIAEoCRIXCg9yZXNvdXJjZV9kaWdlc3QYCCABKAkSDQoFdGFibGUYCSABKAwSDwoHcmVhc29ucxgKIAMoCRIMCgRub2RlGAsgASgJEhAKCHJlc291cmNlGAwgASgJEgoKAm1zGA0gASgBEkUKDGxlYXJuZWRfY3V0cxgOIAMoCzIvLmxpbWVuLmhpc3RvcnkudjEuSGlzdG9yeUV2ZW50LkxlYXJuZWRDdXRzRW50cnkSPAoHYXBwbGllZBgPIAMoCzIrLmxpbWVuLmhpc3RvcnkudjEuSGlzdG9yeUV2ZW50LkFwcGxpZWRFbnRyeRIOCgZzdGFnZWQYECABKAgSOgoGZXBvY2hzGBEgAygLMioubGltZW4uaGlzdG9yeS52MS5IaXN0b3J5RXZlbnQuRXBvY2hzRW50cnkaMgoQTGVhcm5lZEN1dHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBGi4KDEFwcGxpZWRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi0KC0Vwb2Noc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFiBnByb3RvMw");
 
 /**
  * @generated from message limen.history.v1.HistoryEvent
@@ -27,7 +27,7 @@ export type HistoryEvent = Message<"limen.history.v1.HistoryEvent"> & {
   format: number;
 
   /**
-   * proposed refused pushed acked nacked off on applied; a reader passes by other words.
+   * proposed refused pushed acked nacked off on applied alarm epoch; a reader passes by other words.
    *
    * @generated from field: string what = 2;
    */
@@ -118,6 +118,13 @@ export type HistoryEvent = Message<"limen.history.v1.HistoryEvent"> & {
    * @generated from field: bool staged = 16;
    */
   staged: boolean;
+
+  /**
+   * alarm, epoch: epochs that began, as JSON by MODEL/TAG/OBJECTIVE.
+   *
+   * @generated from field: map<string, string> epochs = 17;
+   */
+  epochs: { [key: string]: string };
 };
 
 /**

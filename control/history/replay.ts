@@ -23,6 +23,8 @@ export type Live = {
   applied: Readonly<Record<string, string>>;
   /** Bytes that nodes refused, oldest first. */
   refused: readonly { node: string; resource: string; digest: string }[];
+  /** Epochs of certified objectives, as they were written. */
+  epochs: Readonly<Record<string, string>>;
 };
 
 export const NOTHING_LIVE: Live = {
@@ -32,6 +34,7 @@ export const NOTHING_LIVE: Live = {
   off: null,
   applied: {},
   refused: [],
+  epochs: {},
 };
 
 /** Refusals kept; the oldest go first. */
@@ -39,7 +42,9 @@ export const REFUSED_MAX = 10_000;
 
 /** One more event. An entry that came twice, or a table with a serial that does not grow,
  * changes nothing: the log may hold the same batch twice. */
-export function replayEvent(live: Live, event: HistoryEvent): Live {
+export function replayEvent(before: Live, event: HistoryEvent): Live {
+  const began = Object.keys(event.epochs).length > 0;
+  const live = began ? { ...before, epochs: { ...before.epochs, ...event.epochs } } : before;
   switch (event.what) {
     case "pushed":
       return replayTable(live, event, true);

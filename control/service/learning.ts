@@ -31,7 +31,10 @@ export type LookInput = {
 const NO_COUNTS: Histogram = new Map();
 
 /** Segments that share an objective text: with scope overall they share one cut. */
-function groupByObjective(input: LookInput, tag: string): Map<string, string[]> {
+export function groupByObjective(
+  input: Pick<LookInput, "model" | "own" | "segments">,
+  tag: string,
+): Map<string, string[]> {
   const groups = new Map<string, string[]>();
   for (const segment of input.segments) {
     const text = objectiveOf(input.model, input.own, segment, tag);
@@ -112,7 +115,7 @@ function lookAtObjective(
   segments: readonly string[],
 ): Answer {
   const objective = parseObjective(text);
-  if (!objective) return NO_ANSWER;
+  if (objective?.kind !== "alert") return NO_ANSWER;
   const { model, cohorts, lastProposal, now } = input;
   const liveCuts = input.liveCuts(tag);
   const scope = scopeOf(input.own, tag);

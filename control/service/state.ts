@@ -1,13 +1,16 @@
 import type { Changes, Known } from "../change-settings.ts";
 import { changeSettings } from "../change-settings.ts";
-import { chooseCut, type LearnedCuts, type LoadedModel, objectiveOf } from "../desired.ts";
+import { chooseCut, cutKey, type LearnedCuts, type LoadedModel, objectiveOf } from "../desired.ts";
+import { LimenError } from "../errors.ts";
 import type { BinCounts } from "../gate/rules.ts";
+import type { History } from "../history/history.ts";
 import { type CohortHistogram, listHistograms } from "../learn/alert.ts";
 import type { Learner } from "../learn/follow.ts";
 import { parseObjective } from "../learn/objective.ts";
 import type { Published, Publisher, Wish } from "../publish.ts";
 import type { ModelSettings } from "../settings.ts";
-import { countBins, type Look, lookAtModel } from "./learning.ts";
+import type { Tracking } from "./certified.ts";
+import { countBins, type Look } from "./learning.ts";
 
 /** What the running service holds besides the log: who wants what, and what was seen last. */
 export type State = {
@@ -16,17 +19,34 @@ export type State = {
   own: readonly ModelSettings[];
   learned: LearnedCuts;
   looks: Map<string, Look>;
+  tracking: Tracking;
+  /** Alarms not acted on yet: model name and what it says. */
+  alarms: { model: string; text: string }[];
+  /** W of the labels, milliseconds; null when no source gives any. */
+  windowMs: number | null;
+  onDrift: "safe-then-relearn" | "hold";
+  /** After an alarm with onDrift hold: nothing is learned until on. */
+  isHeld: boolean;
   lastProposal: number | null;
   isOff: boolean;
-  pushedAt: number | null;
+  history: History;
   publisher: Publisher;
   learner: Learner;
   now: () => number;
   say: (line: string) => void;
+  tell: (what: "alarm" | "pushed" | "off" | "on", why: string, model?: string) => void;
 };
 
 export function listKnown(models: readonly LoadedModel[], segments: readonly string[]): Known[] {
   return models.map(({ name, tagNames }) => ({ model: name, tags: tagNames, segments }));
+}
+
+type Place = { model: LoadedModel; index: number; segment: string; tag: string };
+
+function listPlaces(models: readonly LoadedModel[], segments: readonly string[]): Place[] {
+  return models.flatMap((model, index) =>
+    segments.flatMap((segment) => model.tagNames.map((tag) => ({ model, index, segment, tag }))),
+  );
 }
 
 /** Objectives are read when they are set, not when they are first needed. */
@@ -34,19 +54,33 @@ export function checkObjectives(
   models: readonly LoadedModel[],
   own: readonly ModelSettings[],
   segments: readonly string[],
+  windowMs: number | null,
 ): void {
-  for (const [index, model] of models.entries()) {
-    for (const segment of segments) {
-      for (const tag of model.tagNames) {
-        const text = objectiveOf(model, own[index] as ModelSettings, segment, tag);
-        if (text !== null) parseObjective(text);
-      }
+  for (const { model, index, segment, tag } of listPlaces(models, segments)) {
+    const text = objectiveOf(model, own[index] as ModelSettings, segment, tag);
+    const objective = text === null ? null : parseObjective(text);
+    if (objective && objective.kind !== "alert" && windowMs === null) {
+      const why = `objective ${text} needs labels; name a source under labels: in limen.yaml`;
+      throw new LimenError("input", `${model.name}.${tag}: ${why}`);
     }
   }
 }
 
 export function cohortsOf(state: Pick<State, "learner">, model: LoadedModel): CohortHistogram[] {
   return listHistograms(state.learner.states, model.digest);
+}
+
+/** Live bins of a tag by segment. */
+export function liveCuts(
+  state: Pick<State, "segments">,
+  model: LoadedModel,
+  own: ModelSettings,
+  learned: LearnedCuts,
+): (tag: string) => Readonly<Record<string, number>> {
+  return (tag) =>
+    Object.fromEntries(
+      state.segments.map((segment) => [segment, chooseCut(model, own, segment, tag, learned).bin]),
+    );
 }
 
 /** Recorded decisions for the gate: the same requests under the live and the candidate cut. */
@@ -60,38 +94,48 @@ function wishOf(state: State, parts: Partial<Wish> & Pick<Wish, "by" | "why">): 
   return { own: state.own, learned: state.learned, lane: "staged", ...parts };
 }
 
-function note(state: State, published: Published): void {
-  if (published.changed) state.pushedAt = state.now();
-}
-
 /** Hands out what history says is live; where settings or model changed since, pushes anew. */
 export async function resume(state: State): Promise<void> {
-  const wish = wishOf(state, { by: "limen", why: "settings at the start" });
-  note(state, await state.publisher.resume(wish));
+  await state.publisher.resume(wishOf(state, { by: "limen", why: "settings at the start" }));
 }
 
 /** Settings after an operator's change, checked. */
 export function plan(state: State, set: Changes): ModelSettings[] {
   const own = changeSettings(state.own, listKnown(state.models, state.segments), set);
-  checkObjectives(state.models, own, state.segments);
+  checkObjectives(state.models, own, state.segments, state.windowMs);
   return own;
+}
+
+/** A cut learned for one objective means nothing to another. */
+function keepLearned(state: State, own: readonly ModelSettings[]): LearnedCuts {
+  const kept = { ...state.learned };
+  for (const { model, index, segment, tag } of listPlaces(state.models, state.segments)) {
+    const before = objectiveOf(model, state.own[index] as ModelSettings, segment, tag);
+    const after = objectiveOf(model, own[index] as ModelSettings, segment, tag);
+    if (before !== after) delete kept[cutKey(model.name, segment, tag)];
+  }
+  return kept;
 }
 
 /** An operator's change: direct while no stages exist, and history says "not staged". */
 export async function apply(state: State, set: Changes, by: string): Promise<Published> {
   const own = plan(state, set);
+  const learned = keepLearned(state, own);
   const applied = Object.fromEntries(Object.entries(set).map(([key, value]) => [key, `${value}`]));
   const why = Object.entries(applied)
     .map(([key, value]) => `${key}=${value}`)
     .join(" ");
-  const published = await state.publisher.publish(wishOf(state, { own, by, why, applied }));
+  const wish = wishOf(state, { own, learned, by, why, applied });
+  const published = await state.publisher.publish(wish);
   state.own = own;
-  note(state, published);
+  state.learned = learned;
   return published;
 }
 
 export function preview(state: State, set: Changes): Published {
-  return state.publisher.preview(wishOf(state, { own: plan(state, set), by: "", why: "" }));
+  const own = plan(state, set);
+  const learned = keepLearned(state, own);
+  return state.publisher.preview(wishOf(state, { own, learned, by: "", why: "" }));
 }
 
 export async function turn(state: State, to: "off" | "on", by: string): Promise<Published> {
@@ -100,43 +144,7 @@ export async function turn(state: State, to: "off" | "on", by: string): Promise<
       ? await state.publisher.turnOff(by, "off")
       : await state.publisher.turnOn(wishOf(state, { by, why: "on" }));
   state.isOff = to === "off";
-  note(state, published);
+  if (to === "on") state.isHeld = false;
+  state.tell(to, `by ${by}`);
   return published;
-}
-
-/** One look of every model; what is proposed goes through the gate to all proxies. */
-export async function learn(state: State): Promise<void> {
-  if (state.isOff) return;
-  const learned: Record<string, number> = {};
-  const why: string[] = [];
-  for (const [index, model] of state.models.entries()) {
-    const own = state.own[index] as ModelSettings;
-    const liveCuts = (tag: string): Record<string, number> =>
-      Object.fromEntries(
-        state.segments.map((segment) => [
-          segment,
-          chooseCut(model, own, segment, tag, state.learned).bin,
-        ]),
-      );
-    const look = lookAtModel({
-      model,
-      own,
-      liveCuts,
-      segments: state.segments,
-      cohorts: cohortsOf(state, model),
-      lastProposal: state.lastProposal,
-      now: state.now(),
-    });
-    state.looks.set(model.name, look);
-    Object.assign(learned, look.learned);
-    if (look.why !== "") why.push(look.why);
-  }
-  if (Object.keys(learned).length === 0) return;
-  state.lastProposal = state.now();
-  const next = { ...state.learned, ...learned };
-  const wish = wishOf(state, { learned: next, by: "limen", why: why.join("; "), lane: "direct" });
-  const published = await state.publisher.publish(wish);
-  state.learned = next;
-  note(state, published);
-  if (published.changed) state.say(`pushed table ${published.digest}: ${wish.why}`);
 }

@@ -1,4 +1,11 @@
-import type { CutView, ModelView, ProxyView, SegmentView, StatusView } from "../api/views.ts";
+import type {
+  ClaimView,
+  CutView,
+  ModelView,
+  ProxyView,
+  SegmentView,
+  StatusView,
+} from "../api/views.ts";
 import {
   chooseCut,
   type LearnedCuts,
@@ -8,10 +15,13 @@ import {
   scopeOf,
 } from "../desired.ts";
 import type { CohortHistogram } from "../learn/alert.ts";
+import { writeSentence } from "../learn/certify/sentence.ts";
+import { coversCut } from "../learn/certify/walk.ts";
 import { countAll, mergeHistograms, shareAtOrAbove } from "../learn/histogram.ts";
 import type { ModelSettings } from "../settings.ts";
 import { scoreOfBin } from "../table/score-scale.ts";
 import type { ProxyRow } from "../xds/proxies.ts";
+import type { Tracked } from "./certified.ts";
 import type { Look } from "./learning.ts";
 
 /** The newest record seen of a proxy. */
@@ -41,7 +51,31 @@ type ModelState = {
   learned: LearnedCuts;
   cohorts: readonly CohortHistogram[];
   look: Look | null;
+  /** Certified objectives of the model. */
+  tracked: readonly Tracked[];
 };
+
+/**
+ * Certified is what the counts cover now, or what this epoch certified before; a cut forced below
+ * both is not.
+ */
+function viewCertificate(tracked: Tracked, segment: string, bin: number) {
+  const certificate = tracked.certificates[segment];
+  if (!certificate) return {};
+  const { k, n, needed, reason } = certificate;
+  const isCovered = coversCut(certificate, bin);
+  const certified = isCovered || bin >= (tracked.frontier[segment] ?? Number.POSITIVE_INFINITY);
+  const earlier = certified ? tracked.settings.rate : null;
+  const bound = isCovered ? certificate.bound : earlier;
+  return { certificate: { certified, k, n, needed, bound, reason } };
+}
+
+function viewClaim({ tag, epoch, settings }: Tracked): ClaimView {
+  const { began, cause, identity } = epoch;
+  const { confidence, rate, windowMs } = settings;
+  const sentence = writeSentence({ began, confidence, rate, windowMs });
+  return { tag, objective: identity.objective, began, cause, sentence };
+}
 
 function viewSegment(state: ModelState, name: string): SegmentView {
   const { model, own, learned } = state;
@@ -50,7 +84,9 @@ function viewSegment(state: ModelState, name: string): SegmentView {
   );
   const cuts = model.tagNames.map((tag): [string, CutView] => {
     const { bin, source } = chooseCut(model, own, name, tag, learned);
-    return [tag, { score: scoreOfBin(model.score, bin), bin, source }];
+    const owner = state.tracked.find((one) => one.tag === tag && name in one.certificates);
+    const score = scoreOfBin(model.score, bin);
+    return [tag, { score, bin, source, ...(owner && viewCertificate(owner, name, bin)) }];
   });
   const decisions = countAll(histogram);
   const first = cuts[0]?.[1].bin ?? 0;
@@ -78,6 +114,7 @@ export function viewModel(state: ModelState): ModelView {
     windowDecisions: look?.view?.decisions ?? 0,
     share: look?.view ? look.view.liveShare : null,
     waiting: look?.waiting ?? null,
+    claims: state.tracked.map(viewClaim),
     segments,
   };
 }

@@ -75,8 +75,8 @@ describe("parseSettings", () => {
     ["a key of a later version", { labels: [] }, /labels is not in this version/],
     [
       "a key of a later version in a tag",
-      { bot: { bot: { objective: "alert:0.1", confidence: 0.9 } } },
-      /bot\.bot\.confidence is not in this version/,
+      { bot: { bot: { objective: "alert:0.1", floor: 0.9 } } },
+      /bot\.bot\.floor is not in this version/,
     ],
     ["a listener off loopback", { listen: { xds: "0.0.0.0:18000" } }, /listen\.xds.*refused/],
     ["another event log", { log: "kafka://b1:9092" }, /log: .*not in this version/],

@@ -16,7 +16,15 @@ describe("parseObjective", () => {
     expect(parseObjective("none")).toBeNull();
   });
 
-  it.each(["fpr:0.01", "precision:0.7", "recall:0.95", "cost:fp=1,fn=5", "fbeta:1"])(
+  it.each([
+    ["fpr:0.01", 0.01],
+    ["fpr:0.001", 0.001],
+    ["fpr:0.5", 0.5],
+  ])("reads %s", (text, rate) => {
+    expect(parseObjective(text)).toEqual({ kind: "fpr", rate });
+  });
+
+  it.each(["precision:0.7", "recall:0.95", "cost:fp=1,fn=5", "fbeta:1"])(
     "answers %s with: not in this version",
     (text) => {
       expect(() => parseObjective(text)).toThrow(/not in this version/);
@@ -24,6 +32,8 @@ describe("parseObjective", () => {
   );
 
   it.each([
+    "fpr:0.0009",
+    "fpr:0.51",
     "alert:0.00009",
     "alert:0.51",
     "alert:",
