@@ -172,6 +172,17 @@ describe("createNotifier: retries", () => {
     expect(waits).toEqual([30_000]);
   });
 
+  it("waits for all attempts of an event together less than 5 minutes", async () => {
+    const receiver = await receive((response) => {
+      response.writeHead(503, { "retry-after": "200" }).end();
+    });
+    const { notifier, waits } = start([receiver.url]);
+    notifier.notify(eventOf("x"));
+    await vi.waitFor(() => expect(notifier.counters()[0]?.failed).toBe(1));
+    const total = waits.reduce((sum, ms) => sum + ms, 0);
+    expect([waits[0], total < 300_000]).toEqual([200_000, true]);
+  });
+
   it("says nothing of the path of a URL, which is often a secret", async () => {
     const receiver = await receive(inTurn(404));
     const { said, notifier } = start([receiver.url]);

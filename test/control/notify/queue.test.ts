@@ -112,6 +112,18 @@ describe("createNotifier: the queue of a hook", () => {
     await vi.waitFor(() => expect(counters()?.sent).toBe(2));
   });
 
+  it("ends the connection of an answer whose body does not end", async () => {
+    let isClosed = false;
+    const receiver = await receive((response) => {
+      response.on("close", () => {
+        isClosed = true;
+      });
+      response.writeHead(200).write("and so on");
+    });
+    start([receiver.url]).send("a");
+    await vi.waitFor(() => expect(isClosed).toBe(true));
+  });
+
   it("returns at once whatever the receivers do", async () => {
     const receiver = await receive(() => {});
     const { send } = start([receiver.url]);
