@@ -1,6 +1,6 @@
 import { z } from "zod";
+import { duration } from "../duration.ts";
 import { LimenError } from "../errors.ts";
-import { duration } from "../settings.ts";
 import { parseStrict } from "../strict.ts";
 
 export type RequestAsk = {

@@ -18,9 +18,10 @@ import type { NewEvent, StoredEvent } from "../events/log.ts";
 import type { Slice } from "./cells.ts";
 import type { LabelledCohort } from "./join/close.ts";
 import { oldestNeeded } from "./join/state.ts";
+import type { Joining } from "./joining.ts";
 import { packCells } from "./pack.ts";
 import type { VmSeqs } from "./seqs.ts";
-import type { CohortCounts, Joining, LearnState } from "./state.ts";
+import type { CohortCounts, LearnState } from "./state.ts";
 
 const record = (key: string, value: Uint8Array): NewEvent => ({
   topic: "limen.counts",

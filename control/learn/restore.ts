@@ -16,16 +16,10 @@ import { addToCell, type Cells, createCells, nameSlice } from "./cells.ts";
 import type { LabelledCohort } from "./join/close.ts";
 import { FATES } from "./join/fates.ts";
 import type { JoinSettings } from "./join/state.ts";
+import { type Joining, keepClosed } from "./joining.ts";
 import { unpackCells } from "./pack.ts";
 import { restoreVm, type VmSeqs } from "./seqs.ts";
-import {
-  createState,
-  type FoldSettings,
-  type Joining,
-  keepClosed,
-  type LearnState,
-  retireCohorts,
-} from "./state.ts";
+import { createState, type FoldSettings, type LearnState, retireCohorts } from "./state.ts";
 
 const READ_EVENTS = 1_000;
 

@@ -3,19 +3,17 @@
  * of the same events hold the same counts, wherever one of them was stopped and restored.
  */
 
-import { create } from "@bufbuild/protobuf";
 import { BIN_NONE } from "../../models/record-layout.ts";
 import { rejectStored } from "../collect/decode.ts";
 import { LimenError } from "../errors.ts";
-import { type Checkpoint, CheckpointSchema } from "../events/counts_pb.ts";
 import type { NewEvent, StoredEvent } from "../events/log.ts";
 import { addToCell, type Cells, createCells, LABEL_NONE, type SliceName } from "./cells.ts";
 import { advance } from "./join/advance.ts";
-import { closeLabels, type LabelledCohort } from "./join/close.ts";
+import { closeLabels } from "./join/close.ts";
 import { takeDecision } from "./join/decisions.ts";
 import { foldLabel } from "./join/fold-label.ts";
-import { cohortLength, type LabelSettings } from "./join/sources.ts";
-import { createJoin, type JoinState } from "./join/state.ts";
+import type { LabelSettings } from "./join/sources.ts";
+import { createJoining, type Joining, keepClosed } from "./joining.ts";
 import { createDecisionReader, type DecisionReader, type PlainDecision } from "./read-decision.ts";
 import { createSeqs, noteSeq, type Seqs } from "./seqs.ts";
 import { type KnownTables, modelNamesOf, type NamesOf, slicesOf } from "./tables.ts";
@@ -58,24 +56,6 @@ export type FoldSettings = {
 
 export type OnScored = (slice: SliceName, bin: number) => void;
 
-/** The join of labels, and what is needed to go on with it after a restart. */
-export type Joining = {
-  join: JoinState;
-  /** Offset of the next label to take in. */
-  labelsNext: bigint;
-  /** Fates of what lies before these offsets are counted already. */
-  counted: { decisions: bigint; labels: bigint };
-  /** Closed cohorts, ascending; the oldest go when their cells are too many. */
-  closed: Map<number, LabelledCohort>;
-  closedCells: number;
-  /** Closed and not in a checkpoint yet. */
-  unsaved: LabelledCohort[];
-  /** The fold as it was before the first decision of a cohort, ascending: where replay may begin. */
-  snapshots: { cohort: number; checkpoint: Checkpoint }[];
-  /** Where this fold began: replay begins there until a snapshot is old enough. */
-  origin: Checkpoint;
-};
-
 export type LearnState = {
   settings: FoldSettings;
   /** Offset of the next event to fold. */
@@ -101,40 +81,12 @@ export type LearnState = {
 };
 
 const REJECTED_MAX = 1_000;
-/** About 80 MB. */
-const HOLD_MAX = 1_048_576;
-/** About 20 MB, when as many labels wait. */
-const WAIT_MAX = 100_000;
-
-function createJoining(settings: FoldSettings, labels: LabelSettings): Joining {
-  const join = createJoin({
-    ...labels,
-    cohortMs: cohortLength(labels.windowMs, settings.sliceMs),
-    holdMax: settings.holdMax ?? HOLD_MAX,
-    waitMax: WAIT_MAX,
-  });
-  return {
-    join,
-    labelsNext: 0n,
-    counted: { decisions: 0n, labels: 0n },
-    closed: new Map(),
-    closedCells: 0,
-    unsaved: [],
-    snapshots: [],
-    origin: create(CheckpointSchema, {
-      partition: settings.partition,
-      sliceMs: settings.sliceMs,
-      joined: {},
-    }),
-  };
-}
-
 export function createState(settings: FoldSettings): LearnState {
   return {
     rejectedTo: 0n,
     tables: new Map(),
     read: createDecisionReader(),
-    joining: settings.labels ? createJoining(settings, settings.labels) : null,
+    joining: settings.labels ? createJoining({ ...settings, labels: settings.labels }) : null,
     settings,
     next: 0n,
     counters: { decisions: 0, duplicates: 0, late: 0, rejected: 0 },
@@ -183,15 +135,10 @@ function openCohort(state: LearnState, offset: bigint): CohortCounts {
 
 const LABEL_FREE = { arm: 0, bin: 0, label: LABEL_NONE };
 
-/** Adds what the models scored to the open cohort; throws when the table does not have them. */
-function countScores(
-  state: LearnState,
-  offset: bigint,
-  decision: PlainDecision,
-  namesOf: NamesOf,
-): void {
-  const { models, bin, segment, arm, tableDigest } = decision;
-  const names = [];
+/** Slices of the models that scored, at their places; throws when the table does not have them. */
+function nameScores(state: LearnState, decision: PlainDecision, namesOf: NamesOf): SliceName[] {
+  const { models, bin, segment, tableDigest } = decision;
+  const names: SliceName[] = [];
   for (let model = 0; model < models; model++) {
     if (bin[model] === BIN_NONE) continue;
     const slices = slicesOf(state.tables, tableDigest, namesOf);
@@ -202,15 +149,25 @@ function countScores(
     }
     names[model] = name;
   }
+  return names;
+}
+
+/** Adds what the models scored to the open cohort. */
+function countScores(
+  state: LearnState,
+  offset: bigint,
+  { arm, bin, tableDigest }: PlainDecision,
+  names: readonly SliceName[],
+): void {
   const cohort = openCohort(state, offset);
   const isNew = offset >= (state.joining?.counted.decisions ?? 0n);
-  for (const [model, name] of names.entries()) {
-    if (!name) continue;
+  // Empty where a model did not score.
+  names.forEach((name, model) => {
     LABEL_FREE.arm = arm[model] ?? 0;
     LABEL_FREE.bin = bin[model] ?? 0;
     addToCell(cohort, name, tableDigest, LABEL_FREE, 1);
     if (isNew) state.settings.onScored?.(name, LABEL_FREE.bin);
-  }
+  });
   cohort.to = offset + 1n;
 }
 
@@ -220,7 +177,7 @@ function countDecision(
   decision: PlainDecision,
   namesOf: NamesOf,
 ): void {
-  countScores(state, event.offset, decision, namesOf);
+  countScores(state, event.offset, decision, nameScores(state, decision, namesOf));
   state.counters.decisions++;
   const status = `${decision.status}/${decision.reason}`;
   state.statuses.set(status, (state.statuses.get(status) ?? 0) + 1);
@@ -236,26 +193,6 @@ function reject(state: LearnState, thrown: unknown, offset: bigint, value: Uint8
   state.counters.rejected++;
   if (state.rejected.length >= REJECTED_MAX || offset < state.rejectedTo) return;
   state.rejected.push(rejectStored(LimenError.from(thrown, "decision").message, value));
-}
-
-/** Cells of closed cohorts in memory, at the most: about 30 MB. */
-const CLOSED_CELLS_MAX = 300_000;
-
-function sizeOf({ slices }: Cells): number {
-  let size = 0;
-  for (const { cells } of slices.values()) size += cells.size;
-  return size;
-}
-
-/** Keeps a closed cohort in memory; the oldest ones go when there is too much of them. */
-export function keepClosed(joining: Joining, closed: LabelledCohort): void {
-  joining.closed.set(closed.cohort, closed);
-  joining.closedCells += sizeOf(closed);
-  for (const [cohort, oldest] of joining.closed) {
-    if (joining.closedCells <= CLOSED_CELLS_MAX || cohort === closed.cohort) return;
-    joining.closed.delete(cohort);
-    joining.closedCells -= sizeOf(oldest);
-  }
 }
 
 /** Moves the join on to a time: cohorts whose window is over by it are closed. */
