@@ -1,22 +1,17 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { startApi } from "./api/server.ts";
 import type { ApplyAnswer, HistoryView, ServiceFace, StatusView } from "./api/views.ts";
-import { changeSettings } from "./change-settings.ts";
 import { packageVersion } from "./cli/version.ts";
-import { type LoadedModel, listSegments } from "./desired.ts";
-import { LimenError } from "./errors.ts";
 import type { EventLog } from "./events/log.ts";
 import { openSqliteLog } from "./events/sqlite.ts";
 import { createExplainer } from "./explain/explainer.ts";
 import { type History, type HistoryEntry, openHistory } from "./history/history.ts";
-import { createLearner } from "./learn/follow.ts";
 import { measureLoss } from "./learn/seqs.ts";
+import { createNotifier } from "./notify/notifier.ts";
 import { createPublisher, type Published } from "./publish.ts";
 import { createScorer } from "./scorer.ts";
-import type { Tracked } from "./service/certified.ts";
 import { readDecisions } from "./service/decisions.ts";
-import type { Look } from "./service/learning.ts";
-import { actOnAlarms, learn, watchDecision } from "./service/look.ts";
+import { watchDecision } from "./service/look.ts";
+import { createTurns, lookOften, openState } from "./service/open.ts";
 import {
   createLastRecords,
   createResources,
@@ -26,10 +21,8 @@ import {
 } from "./service/start.ts";
 import {
   apply,
-  checkObjectives,
   cohortsOf,
   countAllBins,
-  listKnown,
   preview,
   resume,
   type State,
@@ -38,7 +31,6 @@ import {
 import { type LastRecord, viewModel, viewProxies, viewStatus } from "./service/status.ts";
 import { openTables, type Tables } from "./service/tables.ts";
 import type { Settings } from "./settings.ts";
-import { loadModel } from "./table/load-model.ts";
 
 export type Service = {
   /** HOST:PORT each listens on. */
@@ -47,8 +39,6 @@ export type Service = {
   close(): Promise<void>;
 };
 
-/** Fast enough for "pushed within a second", slow enough to cost nothing. */
-const LOOK_MS = 250;
 const HISTORY_PAGE = 10_000;
 
 type Parts = {
@@ -150,84 +140,6 @@ function createFace(parts: Parts, inTurn: <Value>(job: () => Promise<Value>) => 
   return face;
 }
 
-async function loadModels(settings: Settings): Promise<LoadedModel[]> {
-  const models: LoadedModel[] = [];
-  for (const { folder, name } of settings.models) {
-    const model = await loadModel(folder);
-    if (model.name !== name) {
-      const text = `${folder}: model.yaml says name ${model.name}, its folder ${name}`;
-      throw new LimenError("input", `${text}; give them one name`);
-    }
-    models.push(model);
-  }
-  return models;
-}
-
-async function openState(settings: Settings, log: EventLog, history: History, tables: Tables) {
-  const models = await loadModels(settings);
-  const segments = listSegments(settings);
-  const past = history.live();
-  const fromFile = settings.models.map((model) => model.settings);
-  const own = changeSettings(fromFile, listKnown(models, segments), past.applied);
-  const watcher: { watch?: (digest: string, segment: string, bin: number) => void } = {};
-  const learner = await createLearner({
-    log,
-    namesOf: tables.namesOf,
-    sliceMs: settings.cohortMs,
-    onScored: ({ modelDigest, segment }, bin) => watcher.watch?.(modelDigest, segment, bin),
-  });
-  const windowMs = learner.states[0]?.settings.labels?.windowMs ?? null;
-  checkObjectives(models, own, segments, windowMs);
-  const opened = {
-    models,
-    segments,
-    own,
-    learner,
-    windowMs,
-    history,
-    learned: past.acting?.learnedCuts ?? {},
-    looks: new Map<string, Look>(),
-    tracking: new Map<string, Tracked>(),
-    alarms: [],
-    onDrift: settings.onDrift,
-    isHeld: false,
-    lastProposal: null,
-    isOff: past.off !== null,
-    now: Date.now,
-  };
-  return { opened, watcher };
-}
-
-/** Runs jobs one after another; a failed one does not stop the next. */
-function createTurns() {
-  let last: Promise<unknown> = Promise.resolve();
-  return <Value>(job: () => Promise<Value>): Promise<Value> => {
-    const mine = last.then(job);
-    last = mine.catch(() => undefined);
-    return mine;
-  };
-}
-
-async function lookOften(
-  state: State,
-  inTurn: ReturnType<typeof createTurns>,
-  signal: AbortSignal,
-) {
-  let said = "";
-  while (!signal.aborted) {
-    try {
-      await inTurn(() => actOnAlarms(state));
-      await inTurn(() => learn(state));
-      said = "";
-    } catch (thrown) {
-      const { message } = LimenError.from(thrown, "learning");
-      if (message !== said) state.say(message);
-      said = message;
-    }
-    await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
-  }
-}
-
 /** All roles in one process: collect, learn, serve. Throws before anything listens, or cleans up. */
 export async function startService(
   settings: Settings,
@@ -264,11 +176,23 @@ export async function startService(
         intake?.xds.setTarget(FILTER_NAME, resourceOf(bytes), { ttlMs });
       },
     });
-    const state: State = { ...opened, publisher, say, tell: () => undefined };
+    const notifier = createNotifier({ hooks: settings.notify, now: Date.now, say });
+    closers.push(notifier.close);
+    const tell: State["tell"] = (what, why, more) => {
+      const tableDigest = publisher.live().digest;
+      notifier.notify({ what, at: Date.now(), why, tableDigest, ...more });
+    };
+    const state: State = { ...opened, publisher, say, tell };
     watcher.watch = (digest, segment, bin) => watchDecision(state, digest, segment, bin);
     const { last, note } = createLastRecords();
-    const tokenKey = publisher.secrets.tokenKey;
-    intake = await startIntake(settings, { log, history, tokenKey, say, onAppend: note });
+    intake = await startIntake(settings, {
+      log,
+      history,
+      say,
+      tokenKey: publisher.secrets.tokenKey,
+      onAppend: note,
+      onNack: (node, why) => tell("nack", why, { node }),
+    });
     closers.push(intake.close);
     const inTurn = createTurns();
     await inTurn(() => resume(state));

@@ -112,7 +112,7 @@ export async function actOnAlarms(state: State): Promise<void> {
   const held = state.isHeld ? "; held until on" : "";
   const text = `${alarm.model}: ${alarm.text}: safe side, new epoch${held}`;
   state.say(`ALARM ${text}`);
-  state.tell("alarm", text, alarm.model);
+  state.tell("alarm", text, { model: alarm.model });
   await publish(state, {
     own: state.own,
     learned: { ...state.learned, ...learned },

@@ -57,6 +57,7 @@ export async function startIntake(
     tokenKey: Uint8Array;
     say: (line: string) => void;
     onAppend: (batch: readonly NewEvent[]) => void;
+    onNack: (node: string, why: string) => void;
   },
 ): Promise<Intake> {
   const { log, history, say } = parts;
@@ -88,6 +89,7 @@ export async function startIntake(
     onNack: (nacked) => {
       say(`${nacked.node} refused ${nacked.digest}: ${nacked.message}`);
       note("nacked", nacked, nacked.message);
+      parts.onNack(nacked.node, nacked.message);
     },
   });
   for (const { node, resource, digest } of history.live().refused) {

@@ -9,6 +9,7 @@ import type { Learner } from "../learn/follow.ts";
 import { parseObjective } from "../learn/objective.ts";
 import type { Published, Publisher, Wish } from "../publish.ts";
 import type { ModelSettings } from "../settings.ts";
+import type { HookEvent } from "../settings-notify.ts";
 import type { Tracking } from "./certified.ts";
 import { countBins, type Look } from "./learning.ts";
 
@@ -34,7 +35,7 @@ export type State = {
   learner: Learner;
   now: () => number;
   say: (line: string) => void;
-  tell: (what: "alarm" | "pushed" | "off" | "on", why: string, model?: string) => void;
+  tell: (what: HookEvent, why: string, more?: { model?: string; node?: string }) => void;
 };
 
 export function listKnown(models: readonly LoadedModel[], segments: readonly string[]): Known[] {
