@@ -78,6 +78,18 @@ async function listLabels(log: EventLog, settings: HandSettings): Promise<HandLa
   return list;
 }
 
+/** A label before its decision waits, when no decision of the id came earlier within W. */
+function isFirstOf(
+  decision: HandDecision,
+  labelTime: number,
+  all: readonly HandDecision[],
+  windowMs: number,
+): boolean {
+  return !all
+    .slice(0, all.indexOf(decision))
+    .some((other) => other.id === decision.id && other.time >= labelTime - windowMs);
+}
+
 /** The label of one score: 0 none, 1 negative, 2 positive, 3 ambiguous. */
 function decide(
   decision: HandDecision,
@@ -107,7 +119,10 @@ function decide(
   );
   if (!isCrowded) return counted[0]?.label ?? 0;
   const exact = counted.find(({ record }) => record !== null);
-  return exact?.label ?? (counted.length > 0 ? 3 : 0);
+  const isMeant = counted.some(
+    ({ time }) => time >= decision.time || isFirstOf(decision, time, all, windowMs),
+  );
+  return exact?.label ?? (isMeant ? 3 : 0);
 }
 
 export type HandCells = Map<string, number>;
@@ -124,17 +139,19 @@ export async function joinByHand(
   now: number,
 ): Promise<HandCells> {
   const decisions = await listDecisions(log);
-  const labels = await listLabels(log, settings);
+  const ofId = Map.groupBy(decisions, ({ id }) => id);
+  const labelsOfId = Map.groupBy(await listLabels(log, settings), ({ id }) => id);
   const cells: HandCells = new Map();
   for (const decision of decisions) {
     const cohort = Math.floor(decision.time / settings.cohortMs);
     if ((cohort + 1) * settings.cohortMs + settings.windowMs > now) continue;
+    const [all, labels] = [ofId.get(decision.id) ?? [], labelsOfId.get(decision.id) ?? []];
     decision.models.forEach(({ segment, bin, arm }, model) => {
       if (bin === 65535) return;
       const names = namesOf(decision.digest);
       const digest = names?.models[model]?.digest ?? "?";
       const where = [digest, names?.segments[segment] ?? "?", cohort, decision.digest, arm, bin];
-      add(cells, [...where, decide(decision, model, decisions, labels, settings)], 1);
+      add(cells, [...where, decide(decision, model, all, labels, settings)], 1);
     });
   }
   return cells;

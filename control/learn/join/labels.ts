@@ -102,6 +102,17 @@ function wait(join: JoinState, label: PlainLabel, fate: Waiting["fate"]): void {
   count(join, fate);
 }
 
+/** Others that a label by id could mean as well: all of them are ambiguous. */
+function markOthers(join: JoinState, newest: number, label: PlainLabel): void {
+  const oldest = label.time - join.settings.windowMs;
+  let n = findPrevious(join.held, newest);
+  for (let steps = 0; n >= 0 && steps < CHAIN_MAX; steps++) {
+    if ((join.held.time[n & join.held.mask] ?? 0) < oldest) return;
+    setLabel(join, n, label, false);
+    n = findPrevious(join.held, n);
+  }
+}
+
 /** Takes a label in, after `advance` to its time. */
 export function takeLabel(join: JoinState, label: PlainLabel): void {
   if (join.isCounting) join.accepted++;
@@ -109,6 +120,7 @@ export function takeLabel(join: JoinState, label: PlainLabel): void {
   const time = n < 0 ? Number.NEGATIVE_INFINITY : (join.held.time[n & join.held.mask] ?? 0);
   if (n >= 0 && time >= label.time - join.settings.windowMs) {
     count(join, joinLabel(join, n, label));
+    if (label.record === null) markOthers(join, n, label);
   } else {
     wait(join, label, n < 0 ? "waiting" : "late");
   }

@@ -5,8 +5,9 @@
  *
  * A label counts for a decision when |its intake - the decision's intake| <= W. A label by token
  * speaks of that decision. A label by id speaks of the decision of that id, unless another one of
- * that id lies within 2 W before or W after it: then it is ambiguous and does not count. Of several
- * labels the first counts; what the decision itself carries comes before all others.
+ * that id lies within 2 W before or W after it: then it is ambiguous and does not count, for any of
+ * those within W before it; when there is none, for the first that comes. Of several labels the
+ * first counts; what the decision itself carries comes before all others.
  *
  * Mark of a score: bits 0-1 label by token or of the decision itself, 2-3 label by id, 4 the one by
  * id came first, 5-7 arm. Labels: 0 none, 1 negative, 2 positive.

@@ -24,7 +24,7 @@ const HAND = {
 
 /** What happens in the log, one after another; `afterMs` before each. */
 const happening = fc.record({
-  afterMs: fc.constantFrom(0, 0, 1, 20, 400, 1_000, 2_999, 3_000, 3_001),
+  afterMs: fc.constantFrom(0, 0, 0, 1, 20, 20, 100, 400, 1_000, 2_999, 3_000, 3_001),
   kind: fc.constantFrom("decision", "decision", "copy", "label", "label", "token", "tick"),
   /** Few ids, so that labels find decisions and decisions share ids. */
   id: fc.nat(12),
@@ -116,7 +116,7 @@ describe("the join", () => {
           expect(await readLabelled(log)).toEqual(byHand);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: 1000 },
     );
   }, 120_000);
 
@@ -153,7 +153,7 @@ describe("the join", () => {
           );
         },
       ),
-      { numRuns: 100 },
+      { numRuns: 1000 },
     );
   }, 120_000);
 });
