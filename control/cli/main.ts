@@ -32,7 +32,8 @@ const LATER = [
   ..."install doctor simulate promote rollback pause resume export completion".split(" "),
 ];
 
-function buildProgram(): Command {
+/** The whole command line; nothing has run yet. */
+export function buildProgram(): Command {
   const program = new Command("limen")
     .description("Scores every request in Envoy with your model and keeps the threshold right.")
     .option("--debug", "print stack traces with errors")
@@ -62,6 +63,24 @@ function buildProgram(): Command {
   return program;
 }
 
+/**
+ * `--debug` and `--server URL` may stand anywhere. They are moved to the front, because with `envoy`
+ * everything after the verb is Envoy's.
+ */
+function hoistGlobals(args: readonly string[]): string[] {
+  const end = args.indexOf("envoy");
+  const own = end < 0 ? args : args.slice(0, end);
+  const front: string[] = [];
+  const rest: string[] = [];
+  for (let at = 0; at < own.length; at++) {
+    const word = own[at] ?? "";
+    if (word === "--debug" || word.startsWith("--server=")) front.push(word);
+    else if (word === "--server") front.push(word, own[++at] ?? "");
+    else rest.push(word);
+  }
+  return [...front, ...rest, ...args.slice(own.length)];
+}
+
 function usageLine(error: CommanderError, args: readonly string[]): string {
   const verb = args.find((word) => !word.startsWith("-")) ?? "";
   if (error.code === "commander.unknownCommand" && LATER.includes(verb)) {
@@ -82,7 +101,7 @@ export async function main(args: readonly string[]): Promise<number> {
       program.outputHelp();
       return 0;
     }
-    await program.parseAsync(args, { from: "user" });
+    await program.parseAsync(hoistGlobals(args), { from: "user" });
     return Number(process.exitCode ?? 0);
   } catch (thrown) {
     if (thrown instanceof CommanderError) {
@@ -92,7 +111,7 @@ export async function main(args: readonly string[]): Promise<number> {
     }
     const error = LimenError.from(thrown, "limen");
     console.error(`limen: ${error.message}`);
-    if (args.includes("--debug")) console.error(error.cause ?? error.stack);
+    if (args.includes("--debug")) console.error(error.stack, error.cause ?? "");
     return error.exitCode;
   }
 }

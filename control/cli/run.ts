@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import { startService } from "../service.ts";
 import { readSettings } from "../settings.ts";
 
 /** Resolves with the name of the signal that asks the process to end. */
@@ -24,6 +23,8 @@ export function addRun(program: Command): void {
       const folder = process.env["INIT_CWD"] ?? process.cwd();
       const settings = readSettings(options.file ?? null, folder);
       for (const line of settings.defaults) console.error(`default ${line}`);
+      // The service brings gRPC and the models: no other verb should wait for that.
+      const { startService } = await import("../service.ts");
       const service = await startService(settings, (line) => console.error(line));
       console.error(`serving xds on ${service.xds}, http on ${service.http}`);
       const signal = await waitForSignal();
