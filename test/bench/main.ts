@@ -1,8 +1,14 @@
 /** `npm run bench -- NAME`: writes tables and charts into test/bench/results. */
+import { benchFilter } from "./filter.ts";
+import { benchKernel } from "./kernel.ts";
 import { benchLearn } from "./learn.ts";
+import { benchPush } from "./push.ts";
 
 const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<boolean>>> = {
+  filter: benchFilter,
+  kernel: benchKernel,
   learn: benchLearn,
+  push: benchPush,
 };
 
 const [name = "", ...args] = process.argv.slice(2);
