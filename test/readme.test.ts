@@ -1,7 +1,8 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 
 const ROOT = join(import.meta.dirname, "..");
 
@@ -33,6 +34,9 @@ function listShellLines(): Line[] {
 }
 
 const lines = listShellLines();
+/** Where lines run that are not about the checkout: what they write goes with it. */
+const elsewhere = mkdtempSync(join(tmpdir(), "limen-readme-"));
+afterAll(() => rmSync(elsewhere, { recursive: true }));
 
 describe("shell blocks of the README files", () => {
   it("are there", () => {
@@ -41,7 +45,8 @@ describe("shell blocks of the README files", () => {
 
   const here = lines.filter(({ line }) => !(line in RUN_ELSEWHERE));
   it.each(here.map(({ file, line }) => [file, line] as const))("%s: %s", (_, line) => {
-    const ran = spawnSync("bash", ["-c", line], { cwd: ROOT, encoding: "utf8", timeout: 60_000 });
+    const cwd = /^(npm|npx) /.test(line) ? ROOT : elsewhere;
+    const ran = spawnSync("bash", ["-c", line], { cwd, encoding: "utf8", timeout: 60_000 });
     expect(ran.status, `${ran.stdout}\n${ran.stderr}`).toBe(0);
   });
 
