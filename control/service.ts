@@ -10,6 +10,7 @@ import { createNotifier } from "./notify/notifier.ts";
 import { createPublisher, type Published } from "./publish.ts";
 import { createScorer } from "./scorer.ts";
 import { readDecisions } from "./service/decisions.ts";
+import { type Labels, openLabels } from "./service/labels.ts";
 import { watchDecision } from "./service/look.ts";
 import { createTurns, lookOften, openState } from "./service/open.ts";
 import {
@@ -49,6 +50,7 @@ type Parts = {
   state: State;
   intake: Intake;
   last: ReadonlyMap<string, LastRecord>;
+  labels: Labels;
 };
 
 function viewEvent({ n, event }: HistoryEntry): HistoryView {
@@ -68,7 +70,7 @@ function viewEvent({ n, event }: HistoryEntry): HistoryView {
   };
 }
 
-function status({ settings, history, state, intake, last }: Parts): StatusView {
+function status({ settings, history, state, intake, last, labels }: Parts): StatusView {
   const live = state.publisher.live();
   const loss = { missing: 0, duplicates: 0, rejected: 0, decisions: 0 };
   for (const { counters, seqs } of state.learner.states) {
@@ -105,6 +107,7 @@ function status({ settings, history, state, intake, last }: Parts): StatusView {
       rejected: loss.rejected + counters.rejected,
       dropped: counters.dropped,
     },
+    labels: labels.view(),
   });
 }
 
@@ -136,6 +139,7 @@ function createFace(parts: Parts, inTurn: <Value>(job: () => Promise<Value>) => 
       return answerOf(await inTurn(() => apply(state, set, by)), "not staged");
     },
     turn: async (to, by) => answerOf(await inTurn(() => turn(state, to, by)), to),
+    labels: (body, by) => parts.labels.post(body, by),
   };
   return face;
 }
@@ -196,7 +200,9 @@ export async function startService(
     closers.push(intake.close);
     const inTurn = createTurns();
     await inTurn(() => resume(state));
-    const face = createFace({ settings, log, history, tables, state, intake, last }, inTurn);
+    const labels = openLabels(settings, log, opened, publisher.secrets.tokenKey);
+    const parts = { settings, log, history, tables, state, intake, last, labels };
+    const face = createFace(parts, inTurn);
     const api = await startApi(face, settings.listen.http);
     closers.push(api.close);
     const running = [state.learner.run(stop.signal), lookOften(state, inTurn, stop.signal)];

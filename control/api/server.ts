@@ -77,6 +77,8 @@ async function route(service: ServiceFace, request: IncomingMessage): Promise<un
         dryRun: body.dryRun ?? false,
       });
     }
+    case "POST /v1/labels":
+      return service.labels(await readBody(request), "http");
     case "POST /v1/off":
     case "POST /v1/on": {
       const body = parseStrict(turnSchema, await readBody(request), { where: "body" });

@@ -1,5 +1,6 @@
 /** What the HTTP API answers; the command line prints it. Times are milliseconds since 1970. */
 
+import type { LabelsAnswer } from "../collect/label-intake.ts";
 import type { ExplainAsk } from "../explain/ask.ts";
 import type { Explained } from "../explain/view.ts";
 
@@ -71,6 +72,36 @@ export type ModelView = {
   segments: readonly SegmentView[];
 };
 
+/** Labels by what became of them; control/learn/join/fates.ts says what each means. */
+export type LabelsView = {
+  /** Label events in the log, and labels that came with a decision. */
+  accepted: number;
+  joined: number;
+  waiting: number;
+  unknown: number;
+  late: number;
+  duplicate: number;
+  conflicting: number;
+  ambiguous: number;
+  acted: number;
+  unscored: number;
+  invalid: number;
+  skipped: number;
+  /** Posted and refused since this process began, and why. */
+  rejected: number;
+  rejectedBy: Readonly<Record<string, number>>;
+  /** Late of those that found their decision; null while none did. */
+  lateShare: number | null;
+  /** W, and the length of a cohort. */
+  windowMs: number;
+  cohortMs: number;
+  sources: readonly { name: string; from: string; negatives: string }[];
+  /** Closed cohorts in memory; those in which a source was silent, and why the newest of them. */
+  closedCohorts: number;
+  silentCohorts: number;
+  silence: string;
+};
+
 export type StatusView = {
   version: string;
   state: "live" | "off";
@@ -88,6 +119,8 @@ export type StatusView = {
     rejected: number;
     dropped: number;
   };
+  /** Null where no source of labels is declared. */
+  labels: LabelsView | null;
   waiting: string | null;
 };
 
@@ -144,4 +177,6 @@ export type ServiceFace = {
   explain(ask: ExplainAsk): Promise<Explained>;
   apply(request: ApplyRequest): Promise<ApplyAnswer>;
   turn(state: "off" | "on", by: string): Promise<ApplyAnswer>;
+  /** One label, several, or a heartbeat: control/collect/label-body.ts. In the log when it answers. */
+  labels(body: unknown, by: string): Promise<LabelsAnswer>;
 };

@@ -6,7 +6,7 @@ import { callService, serverOf } from "./client.ts";
 import { type Column, type Format, formatRows, outputOption } from "./output.ts";
 import { CUT_COLUMNS, listCuts, PROXY_COLUMNS } from "./status.ts";
 
-const THINGS = ["models", "cuts", "proxies"] as const;
+const THINGS = ["models", "cuts", "proxies", "labels"] as const;
 type Thing = (typeof THINGS)[number];
 
 const MODEL_COLUMNS: readonly Column<StatusView["models"][number]>[] = [
@@ -16,6 +16,29 @@ const MODEL_COLUMNS: readonly Column<StatusView["models"][number]>[] = [
   { title: "scope", of: (model) => model.scope },
   { title: "audit", of: (model) => model.audit },
   { title: "decisions", of: (model) => model.decisions },
+];
+
+type LabelRow = { what: string; count: number | string };
+
+/** Labels by what became of them, one a row. */
+function listLabels({ labels }: StatusView): LabelRow[] {
+  if (!labels) {
+    throw new LimenError("missing", "no source of labels; add labels: to limen.yaml");
+  }
+  const { accepted, joined, waiting, unknown, late, duplicate, conflicting, ambiguous } = labels;
+  const { acted, unscored, invalid, skipped, rejected, lateShare } = labels;
+  const counts = { accepted, joined, waiting, unknown, late, duplicate, conflicting, ambiguous };
+  const others = { acted, unscored, invalid, skipped, rejected };
+  const share = lateShare === null ? "-" : lateShare.toFixed(4);
+  return [
+    ...Object.entries({ ...counts, ...others }).map(([what, count]) => ({ what, count })),
+    { what: "late share", count: share },
+  ];
+}
+
+const LABEL_COLUMNS: readonly Column<LabelRow>[] = [
+  { title: "labels", of: (row) => row.what },
+  { title: "count", of: (row) => row.count },
 ];
 
 function pick<Row>(rows: readonly Row[], name: string | undefined, nameOf: (row: Row) => string) {
@@ -38,6 +61,10 @@ function show(status: StatusView, thing: Thing, name: string | undefined, format
       format,
     );
   }
+  if (thing === "labels") {
+    const rows = pick(listLabels(status), name, (row) => row.what);
+    return formatRows(rows, LABEL_COLUMNS, format, status.labels);
+  }
   const rows = pick(listCuts(status), name, (row) => row.model.name);
   const whole = rows.map(({ model, ...row }) => ({ model: model.name, ...row }));
   const text = formatRows(rows, CUT_COLUMNS, format, whole);
@@ -53,7 +80,7 @@ function show(status: StatusView, thing: Thing, name: string | undefined, format
 export function addGet(program: Command): void {
   program
     .command("get")
-    .description("models, cuts or proxies as rows")
+    .description("models, cuts, proxies or labels as rows")
     .addArgument(new Argument("<thing>", "what to list").choices(THINGS))
     .argument("[name]", "only this one")
     .option("-w, --watch", "draw it anew each second")

@@ -46,6 +46,7 @@ export async function openState(
     log,
     namesOf: tables.namesOf,
     sliceMs: settings.cohortMs,
+    ...(settings.labels && { labels: settings.labels }),
     onScored: ({ modelDigest, segment }, bin) => watcher.watch?.(modelDigest, segment, bin),
   });
   const windowMs = learner.states[0]?.settings.labels?.windowMs ?? null;

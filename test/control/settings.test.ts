@@ -72,7 +72,7 @@ describe("parseSettings", () => {
     ],
     ["an unknown key below", { listen: { xdss: "a" } }, /unknown key listen\.xdss.*"xds"/],
     ["an unknown key of a model", { bot: { mod: "tag" } }, /bot\.mod.*"mode"/],
-    ["a key of a later version", { labels: [] }, /labels is not in this version/],
+    ["a key of a later version", { policy: "a.rego" }, /policy is not in this version/],
     [
       "a key of a later version in a tag",
       { bot: { bot: { objective: "alert:0.1", floor: 0.9 } } },

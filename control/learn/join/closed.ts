@@ -72,6 +72,21 @@ export function joinParts(
   };
 }
 
+/** What one partition gave is asked for again and again, and final. */
+const KNOWN = new WeakMap<LabelledCohort, Map<string, JoinedCohort | null>>();
+
+function joinOnce(parts: readonly LabelledCohort[], modelDigest: string, isAbsence: boolean) {
+  const [only, other] = parts;
+  if (!only || other) return joinParts(parts, modelDigest, isAbsence);
+  const known = KNOWN.get(only) ?? new Map<string, JoinedCohort | null>();
+  KNOWN.set(only, known);
+  const found = known.get(modelDigest);
+  if (found !== undefined) return found;
+  const made = joinParts(parts, modelDigest, isAbsence);
+  known.set(modelDigest, made);
+  return made;
+}
+
 /** The absence of a label means something: one source of labels says so. */
 export const readsAbsence = ({ settings }: LearnState): boolean =>
   settings.labels?.sources.some(({ negatives }) => negatives === "absence") ?? false;
@@ -93,5 +108,5 @@ export function listClosedCohorts(
   const wanted = parts.filter(({ cohort }) => cohort > after && cohort < open);
   return [...Map.groupBy(wanted, ({ cohort }) => cohort)]
     .sort(([a], [b]) => a - b)
-    .flatMap(([, own]) => joinParts(own, modelDigest, isAbsence) ?? []);
+    .flatMap(([, own]) => joinOnce(own, modelDigest, isAbsence) ?? []);
 }

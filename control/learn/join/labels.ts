@@ -21,20 +21,25 @@ const RANKS: readonly Fate[] = [
 
 const isActed = (arm: number): boolean => arm === ARM_ACTED || arm === ARM_CANDIDATE;
 
-/** Sets a label on one score. */
-function setScore(ring: Held, at: number, place: number, spoken: Spoken, isExact: boolean): Fate {
+/** What becomes of a label on one score; nothing is changed. */
+function judgeScore(ring: Held, at: number, place: number, spoken: Spoken, isExact: boolean): Fate {
   const mark = ring.mark[place] ?? 0;
   if (spoken.affectedByTag && isActed(armOf(mark))) return "acted";
   const isCrowded = ring.crowded[at] === 1;
-  const before = labelOf(mark, isCrowded);
-  ring.mark[place] = withLabel(mark, spoken.label, isExact);
   if (isCrowded && !isExact) return "ambiguous";
+  const before = labelOf(mark, isCrowded);
   if (before === LABEL_NONE || before === LABEL_AMBIGUOUS) return "joined";
   return before === spoken.label ? "duplicate" : "conflicting";
 }
 
-/** Sets a label on the scores of an entry that it speaks of; what became of it. */
-export function setLabel(join: JoinState, n: number, spoken: Spoken, isExact: boolean): Fate {
+/** What becomes of a label on an entry; `set` is told of each score that it speaks of. */
+function judgeEntry(
+  join: JoinState,
+  n: number,
+  spoken: Spoken,
+  isExact: boolean,
+  set: (place: number) => void,
+): Fate {
   const { held: ring } = join;
   const at = n & ring.mask;
   const names = join.tables[ring.table[at] ?? 0]?.models;
@@ -43,10 +48,19 @@ export function setLabel(join: JoinState, n: number, spoken: Spoken, isExact: bo
     const place = at * ring.stride + model;
     if (ring.bin[place] === BIN_NONE) continue;
     if (spoken.model !== "" && names?.[model] !== spoken.model) continue;
-    const own = setScore(ring, at, place, spoken, isExact);
+    const own = judgeScore(ring, at, place, spoken, isExact);
+    if (own !== "acted") set(place);
     if (RANKS.indexOf(own) < RANKS.indexOf(fate)) fate = own;
   }
   return fate;
+}
+
+/** Sets a label on the scores of an entry that it speaks of; what became of it. */
+export function setLabel(join: JoinState, n: number, spoken: Spoken, isExact: boolean): Fate {
+  const { mark } = join.held;
+  return judgeEntry(join, n, spoken, isExact, (place) => {
+    mark[place] = withLabel(mark[place] ?? 0, spoken.label, isExact);
+  });
 }
 
 function joinLabel(join: JoinState, n: number, label: PlainLabel): Fate {
@@ -124,6 +138,15 @@ export function takeLabel(join: JoinState, label: PlainLabel): void {
   } else {
     wait(join, label, n < 0 ? "waiting" : "late");
   }
+}
+
+/** What would become of a label now; nothing is changed. */
+export function peekLabel(join: JoinState, label: PlainLabel): Fate {
+  const n = findEntry(join, label);
+  if (n < 0) return "waiting";
+  const time = join.held.time[n & join.held.mask] ?? 0;
+  if (time < label.time - join.settings.windowMs) return "late";
+  return judgeEntry(join, n, label, label.record !== null, () => undefined);
 }
 
 function dropWaiting(join: JoinState, one: Waiting): void {

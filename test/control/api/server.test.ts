@@ -30,6 +30,10 @@ const service: ServiceFace = {
     changed: true,
     note: `${state} ${by}`,
   }),
+  labels: async (body) => {
+    asked.push(body);
+    return { labels: [{ answer: "waiting" }], totals: { waiting: 1 } };
+  },
 };
 
 let api: ApiServer;
