@@ -27,6 +27,9 @@ export type BootstrapOptions = {
   accessLog?: Address;
   /** How long entries may wait in Envoy before they are sent. Envoy's own default is 1 s. */
   accessLogFlushMs?: number;
+  /** Response header with which applications say what a request was, as `labels:` in limen.yaml
+   * names it; clients do not see it. */
+  labelHeader?: string;
   /** Remove `x-limen-*` natively before route and filter, so that no client's tag is believed even
    * when the filter is dead. Off only with `trust: mesh`. */
   removeForged?: boolean;
@@ -112,7 +115,7 @@ function connectionManager(options: BootstrapOptions, filters: readonly FilterSo
       virtual_hosts: [{ name: "all", domains: ["*"], routes: routes(options) }],
     },
     ...(removeForged ? { early_header_mutation_extensions: [earlyRemoval()] } : {}),
-    http_filters: httpFilters(filters),
+    http_filters: httpFilters(filters, options.labelHeader),
     ...(collector ? { access_log: [accessLog(accessLogFlushMs)] } : {}),
   });
 }

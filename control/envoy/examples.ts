@@ -69,12 +69,13 @@ type Example = { file: string; says: string; options: BootstrapOptions };
 const EXAMPLES: readonly Example[] = [
   {
     file: "xds.yaml",
-    says: "Limen with a control service on port 18000: tables by ECDS, decisions by the access log.",
+    says: "Limen with a control service on port 18000: tables by ECDS, decisions by the access log, labels by the response header x-limen-label.",
     options: {
       ...BASE,
       filters: [{ ...FILTER, table: "xds" }],
       xds: CONTROL,
       accessLog: CONTROL,
+      labelHeader: "x-limen-label",
     },
   },
   {

@@ -88,8 +88,22 @@ export function earlyRemoval(): Json {
   };
 }
 
+/**
+ * Takes the label an application answers with off the response, into the metadata that the access
+ * log carries. Removed in another way it is gone before the log reads it.
+ */
+function labelTaker(header: string): Json {
+  const entry = { metadata_namespace: "limen", key: "label", type: "STRING" };
+  return {
+    name: "envoy.filters.http.header_to_metadata",
+    typed_config: typed("envoy.extensions.filters.http.header_to_metadata.v3.Config", {
+      response_rules: [{ header, on_header_present: entry, remove: true }],
+    }),
+  };
+}
+
 /** All HTTP filters of the listener, in the order a request meets them. */
-export function httpFilters(filters: readonly FilterSource[]): Json[] {
+export function httpFilters(filters: readonly FilterSource[], labelHeader?: string): Json[] {
   const ours = filters.map((filter) =>
     filter.table === "xds"
       ? pushed(filter)
@@ -99,5 +113,5 @@ export function httpFilters(filters: readonly FilterSource[]): Json[] {
     name: "envoy.filters.http.router",
     typed_config: typed("envoy.extensions.filters.http.router.v3.Router", {}),
   };
-  return [...ours, router];
+  return [...(labelHeader === undefined ? [] : [labelTaker(labelHeader)]), ...ours, router];
 }

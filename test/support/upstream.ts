@@ -32,6 +32,7 @@ function pairs(raw: readonly string[]): (readonly [string, string])[] {
 /**
  * Answers every request with what it saw of it. A path that begins with `/hold` is answered with
  * headers and one line at once, and ends at `release`: a long stream. `/ok` is answered empty.
+ * `x-say-label` comes back as `x-limen-label`, `x-say-status` as the status.
  */
 export async function startUpstream(name: string): Promise<RunningUpstream> {
   let count = 0;
@@ -44,6 +45,9 @@ export async function startUpstream(name: string): Promise<RunningUpstream> {
     response.setHeader("content-type", "application/json");
     response.setHeader("x-upstream", name);
     response.setHeader("x-saw-tag", request.headers[TAG_HEADER] ?? "");
+    const { "x-say-label": label, "x-say-status": status } = request.headers;
+    if (label !== undefined) response.setHeader("x-limen-label", label);
+    response.statusCode = Number(status ?? 200);
     if (path === "/ok") {
       response.end();
       return;
