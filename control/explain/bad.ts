@@ -2,8 +2,9 @@ import { CUT_NONE } from "../../models/limits.ts";
 import type { EventLog, StoredEvent } from "../events/log.ts";
 import { REASONS, STATUSES } from "../service/decisions.ts";
 import type { TableNames } from "../table/describe.ts";
-import { classifyDecision, type LabelOf, nameFlags } from "./classify.ts";
+import { classifyDecision, nameFlags } from "./classify.ts";
 import { type ReadDecision, readDecision } from "./decision.ts";
+import { type LabelOf, openLabels } from "./labels.ts";
 import {
   type BadExample,
   type BadRow,
@@ -20,7 +21,6 @@ export type NamesOf = (tableDigest: string) => TableNames | undefined;
 export type BadParts = {
   log: EventLog;
   namesOf: NamesOf;
-  labelOf: LabelOf;
   /** Newest decisions of a partition looked at. */
   bound: number;
 };
@@ -58,14 +58,14 @@ type Tally = {
   rows: Map<DecisionClass, { count: number; newest: BadExample[] }>;
 };
 
-function tallyEvent(tally: Tally, event: StoredEvent, { namesOf, labelOf }: BadParts): void {
+function tallyEvent(tally: Tally, event: StoredEvent, namesOf: NamesOf, labelOf: LabelOf): void {
   const read = readDecision(event);
   if (read === null) {
     tally.unreadable++;
     return;
   }
   const names = namesOf(read.record.tableDigest);
-  const label = labelOf(read.stored.requestId);
+  const label = labelOf(read);
   tally.decisions++;
   if (label !== undefined) tally.labelled++;
   const kind = classifyDecision({
@@ -91,13 +91,14 @@ export async function listBad(
   since: number,
   until: number,
 ): Promise<ExplainedBad> {
-  const { log, bound } = parts;
+  const { log, namesOf, bound } = parts;
+  const labelOf = await openLabels(log, since, bound);
   const tally: Tally = { decisions: 0, labelled: 0, unreadable: 0, rows: new Map() };
   let isBounded = false;
   for (let partition = 0; partition < log.partitions("limen.decisions"); partition++) {
     const visit = (event: StoredEvent): boolean => {
       if (event.time < since) return false;
-      tallyEvent(tally, event, parts);
+      tallyEvent(tally, event, namesOf, labelOf);
       return true;
     };
     const isCut = await walkBack(log, { topic: "limen.decisions", partition, bound, visit });

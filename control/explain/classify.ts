@@ -1,12 +1,6 @@
 import * as decision from "../../models/decision.ts";
 import type { DecisionClass } from "./view.ts";
 
-/** What later proved true of a request: 1 is what the tag says, 0 is not; undefined: no label. */
-export type LabelOf = (requestId: string) => 0 | 1 | undefined;
-
-/** Nobody has labelled anything. */
-export const noLabels: LabelOf = () => undefined;
-
 /** Short names of Envoy's response flags: field n of ResponseFlags is bit n - 1. */
 const FLAGS =
   "LH UH UT LR UR UF UC UO NR DI FI RL UAEX RLSE DC URX SI IH DPE UMSDR RFCF NFCF DT UPE NC OM DF DR".split(

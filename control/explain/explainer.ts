@@ -8,7 +8,6 @@ import { createScorer, type Scorer } from "../scorer.ts";
 import { describeTable } from "../table/describe.ts";
 import type { ExplainAsk } from "./ask.ts";
 import { listBad, type NamesOf } from "./bad.ts";
-import { type LabelOf, noLabels } from "./classify.ts";
 import { explainDecision, type ReadDecision, readDecision } from "./decision.ts";
 import { explainRequest } from "./request.ts";
 import { findTable } from "./table.ts";
@@ -31,7 +30,6 @@ export type ExplainParts = {
   tokenKey: Uint8Array;
   keepMs: number;
   now: () => number;
-  labelOf?: LabelOf;
   bound?: number;
 };
 
@@ -159,9 +157,9 @@ export function createExplainer(parts: ExplainParts): (ask: ExplainAsk) => Promi
       case "token":
         return explainToken(parts, scorer, ask.token);
       case "bad": {
-        const { log, namesOf, labelOf = noLabels, bound = SEARCHED_MAX } = parts;
+        const { log, namesOf, bound = SEARCHED_MAX } = parts;
         const now = parts.now();
-        return listBad({ log, namesOf, labelOf, bound }, Math.max(now - ask.sinceMs, 0), now);
+        return listBad({ log, namesOf, bound }, Math.max(now - ask.sinceMs, 0), now);
       }
       case "request":
         return explainLive(parts, scorer, ask);

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import type { LabelOf } from "../../../control/explain/classify.ts";
 import type { Explained, ExplainedBad } from "../../../control/explain/view.ts";
 import { aModel, someTable } from "../../support/builders.ts";
 import { createMemoryLog } from "../../support/memory-log.ts";
@@ -21,13 +20,6 @@ function badOf(view: Explained): ExplainedBad {
 const idsOf = ({ rows }: ExplainedBad): string[][] =>
   rows.map(({ newest }) => newest.map(({ requestId }) => requestId));
 const ask = { kind: "bad", sinceMs: HOUR_MS } as const;
-
-/** Kinds of a tag's decisions, labelled. */
-async function askLabelled(labelOf: LabelOf, ...made: Made[]): Promise<ExplainedBad> {
-  const stage = await openStage({ table, labelOf });
-  await stage.add(...made);
-  return badOf(await stage.explain(ask));
-}
 
 describe("listBad", () => {
   it("puts each fault into its own row", async () => {
@@ -94,17 +86,41 @@ describe("listBad", () => {
   });
 
   it("takes a tag whose label is 0 and a bin below the cut whose label is 1 for wrong", async () => {
-    const labels: Readonly<Record<string, 0 | 1>> = { fp: 0, tp: 1, fn: 1, tn: 0 };
+    const stage = await openStage({ table });
     const low = { score: 10 };
-    const made = [{ id: "fp" }, { id: "tp" }, { id: "fn", ...low }, { id: "tn", ...low }];
-    const view = await askLabelled((id) => labels[id], ...made, { id: "unlabelled" });
+    await stage.add({ id: "fp" }, { id: "tp" }, { id: "fn", ...low }, { id: "tn", ...low });
+    await stage.add({ id: "unlabelled" });
+    for (const [id, label] of [
+      ["fp", 0],
+      ["tp", 1],
+      ["fn", 1],
+      ["tn", 0],
+    ] as const) {
+      await stage.post(id, label);
+    }
+    const view = badOf(await stage.explain(ask));
     expect([view.labelled, new Set(idsOf(view)[3])]).toEqual([4, new Set(["fp", "fn"])]);
+  });
+
+  it("reads a label off the response too", async () => {
+    const stage = await openStage({ table });
+    await stage.add({ id: "fp", outcome: "0" }, { id: "tp", outcome: "1" }, { outcome: "perhaps" });
+    const view = badOf(await stage.explain(ask));
+    expect([view.labelled, idsOf(view)[3]]).toEqual([2, ["fp"]]);
+  });
+
+  it("keeps the label that came first", async () => {
+    const stage = await openStage({ table });
+    await stage.add({ id: "tagged" });
+    await stage.post("tagged", 1);
+    await stage.post("tagged", 0);
+    expect(badOf(await stage.explain(ask)).rows[3]?.count).toBe(0);
   });
 
   it("takes no prediction without a cut for wrong", async () => {
     const none = someTable({ models: [aModel({ cuts: [[4096]] })] });
-    const stage = await openStage({ table: none, labelOf: () => 1 });
-    await stage.add({ id: "positive" });
+    const stage = await openStage({ table: none });
+    await stage.add({ id: "positive", outcome: "1" });
     expect(badOf(await stage.explain(ask)).rows[3]?.count).toBe(0);
   });
 });

@@ -5,6 +5,7 @@ import { DecisionSchema } from "../../../control/events/decision_pb.ts";
 import type { EventLog, NewEvent } from "../../../control/events/log.ts";
 import { createExplainer, type ExplainParts } from "../../../control/explain/explainer.ts";
 import { openHistory } from "../../../control/history/history.ts";
+import { labelEvent } from "../../../control/learn/join/label-event.ts";
 import { createScorer, type ScorerRequest } from "../../../control/scorer.ts";
 import { describeTable, type TableNames } from "../../../control/table/describe.ts";
 import { A_TOKEN_KEY, someTable } from "../../support/builders.ts";
@@ -23,6 +24,8 @@ export type Made = {
   code?: number;
   /** Bits of Envoy's response flags. */
   flags?: number;
+  /** What the response said of it. */
+  outcome?: string;
   /** Changes the record before it is stored. */
   change?: (record: Uint8Array) => void;
 };
@@ -49,6 +52,7 @@ export function makeDecision(
     responseFlags: made.flags ?? 0,
     method: "GET",
     path,
+    ...(made.outcome !== undefined && { outcome: { label: made.outcome } }),
   });
   const key = createHashId(A_TOKEN_KEY)(Buffer.from(id));
   const event = { topic: "limen.decisions", key, value: toBinary(DecisionSchema, value) } as const;
@@ -82,5 +86,10 @@ export async function openStage(
     await log.append(all.map(({ event }) => event));
     return all.map(({ token }) => token);
   };
-  return { log, history, table, names, explain, add };
+  /** Posts what later proved true of a request id. */
+  const post = (id: string, label: 0 | 1): Promise<void> =>
+    log.append([
+      labelEvent(createHashId(A_TOKEN_KEY)(Buffer.from(id)), { label: label + 1, source: "desk" }),
+    ]);
+  return { log, history, table, names, explain, add, post };
 }
