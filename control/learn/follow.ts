@@ -44,7 +44,7 @@ export type LearnerOptions = {
 export type Learner = {
   /** One a partition of limen.decisions. */
   states: readonly LearnState[];
-  /** Folds what is there, at most some thousand events; how many it were. */
+  /** Folds what is there, at most some thousand events; 0 when there is nothing more to do. */
   step(): Promise<number>;
   /** Every partition was read to its end at least once: before that, states are of the past. */
   isCurrent(): boolean;
@@ -140,7 +140,8 @@ async function follow(follower: Follower): Promise<number> {
   }
   if (isEnd) follower.isCurrent = true;
   await write(follower);
-  return folded;
+  // Labels that were only read so far can be folded after another look at the decisions.
+  return Math.max(folded, follower.newest > newest ? 1 : 0);
 }
 
 /** Whether something waits for the log's time to move on, and for how long at a time. */
