@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { isTokenText } from "../collect/token.ts";
 import { LimenError } from "../errors.ts";
 import { type RequestAsk, readAsk, readRequestAsk } from "../explain/ask.ts";
 import { explainRequest } from "../explain/request.ts";
 import { writeExplained } from "../explain/text.ts";
-import { isTokenText } from "../explain/token.ts";
 import type { Explained } from "../explain/view.ts";
 import { createScorer } from "../scorer.ts";
 import { describeTable } from "../table/describe.ts";

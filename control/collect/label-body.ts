@@ -10,13 +10,15 @@ export const REQUEST_ID_CHARS_MAX = 4_096;
 export const TOKEN_CHARS_MAX = 512;
 const NAME_CHARS_MAX = 256;
 
+const TIME = "milliseconds since 1970, or a time like 2026-01-31T12:00:00Z";
+
 const label = z.strictObject({
   requestId: z.string().min(1).max(REQUEST_ID_CHARS_MAX).optional(),
   token: z.string().min(1).max(TOKEN_CHARS_MAX).optional(),
   label: z.union([z.literal([0, 1]), z.boolean()], { error: "0, 1, true or false" }),
   at: z
-    .union([z.number().int().min(0), z.iso.datetime({ offset: true })], {
-      error: "milliseconds since 1970, or a time like 2026-01-31T12:00:00Z",
+    .union([z.number().int().min(0), z.iso.datetime({ offset: true, error: TIME })], {
+      error: TIME,
     })
     .optional(),
   source: z.string().max(NAME_CHARS_MAX).optional(),

@@ -1,4 +1,5 @@
 import { createHashId } from "../collect/hash-id.ts";
+import { isTokenText, readTokenFields } from "../collect/token.ts";
 import { LimenError } from "../errors.ts";
 import type { EventLog, StoredEvent } from "../events/log.ts";
 import { choosePartition } from "../events/partition.ts";
@@ -11,7 +12,6 @@ import { listBad, type NamesOf } from "./bad.ts";
 import { explainDecision, type ReadDecision, readDecision } from "./decision.ts";
 import { explainRequest } from "./request.ts";
 import { findTable } from "./table.ts";
-import { isTokenText, readTokenFields } from "./token.ts";
 import type { Explained, ExplainedDecision } from "./view.ts";
 import { walkBack } from "./walk.ts";
 

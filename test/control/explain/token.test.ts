@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isTokenText, readTokenFields } from "../../../control/explain/token.ts";
+import { isTokenText, readTokenFields } from "../../../control/collect/token.ts";
 import { tableDigest } from "../../../control/table/seal.ts";
 import { aModel, someTable } from "../../support/builders.ts";
 import { makeDecision } from "./stage.ts";
