@@ -3,12 +3,14 @@ import { benchFilter } from "./filter.ts";
 import { benchKernel } from "./kernel.ts";
 import { benchLearn } from "./learn.ts";
 import { benchPush } from "./push.ts";
+import { benchRate } from "./rate.ts";
 
 const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<boolean>>> = {
   filter: benchFilter,
   kernel: benchKernel,
   learn: benchLearn,
   push: benchPush,
+  rate: benchRate,
 };
 
 const [name = "", ...args] = process.argv.slice(2);

@@ -147,6 +147,16 @@ export function describeConformance(name: string, open: OpenLog): void {
         true,
       );
     });
+
+    it("never lets time go back over topics: what comes later is not earlier", async () => {
+      const clock = { now: 9_000 };
+      const log = await start(1, () => clock.now);
+      await log.append([event("x")]);
+      clock.now = 4_000;
+      await log.append([{ ...event("y"), topic: "limen.labels" }]);
+      const [later] = await readAll(log, "limen.labels");
+      expect(later?.time).toBe(9_000);
+    });
   });
 
   describe(`${name}, partitions`, () => {
