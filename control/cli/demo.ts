@@ -1,21 +1,28 @@
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { writePicture } from "../demo/picture.ts";
 import { recordTraffic } from "../demo/record.ts";
 import { runDemo } from "../demo/run.ts";
 import { openScreen } from "../demo/screen.ts";
+import { listSeeds, runSeeds } from "../demo/seeds.ts";
 import { type Format, outputOption } from "./output.ts";
 
 const REQUESTS = 20_000;
 const SEED = 101;
-/** Two cores carry it with room for everything else, and the cut has time to follow. */
-const RATE = 350;
+/** Two cores carry it with room for everything else, and the label window is short beside it. */
+const RATE = 340;
+/** Exit code when the labels have holes. */
+const UNCERTIFIABLE = 3;
 const EXAMPLES = `
 Examples:
   limen demo                                          about a minute, then it stays up
   limen demo --once --requests 20000 -o json          ends by itself; exit 0 when all held
+  limen demo --once --picture demo.svg                draws the run: false positives and recall
+  limen demo --once --label-missing 0.4               labels with holes certify nothing: exit 3
+  limen demo --seeds 20                               seeds 101 to 120, and how many pass
   limen demo --record live.csv --requests 20000       feature vectors with labels, for training
 
-Exit codes: 0 all held, 1 a request failed or an objective was missed, 2 usage.`;
+Exit codes: 0 all held, 1 something was not met, 2 usage, 3 the labels can certify nothing.`;
 
 type Options = {
   once?: boolean;
@@ -24,6 +31,10 @@ type Options = {
   rate: number;
   port?: number;
   record?: string;
+  seeds?: number;
+  picture?: string;
+  labelMissing: number;
+  labelNoise: number;
   traffic: "train" | "live";
   bots: number;
   output: Format;
@@ -47,6 +58,9 @@ function parseShare(text: string): number {
   throw new InvalidArgumentError("a share from 0 to 1");
 }
 
+/** A path as the person meant it, also below `npm run`. */
+const placeFile = (path: string): string => resolve(process.env["INIT_CWD"] ?? process.cwd(), path);
+
 /** Aborts on the first Ctrl-C or request to end; the parts are then stopped in order. */
 function listenForEnd(): { signal: AbortSignal; forget: () => void } {
   const controller = new AbortController();
@@ -68,15 +82,25 @@ async function demo(options: Options): Promise<void> {
   const { seed, requests, rate } = options;
   try {
     if (options.record !== undefined) {
-      const file = resolve(process.env["INIT_CWD"] ?? process.cwd(), options.record);
+      const file = placeFile(options.record);
       const { traffic: mode, bots: botShare } = options;
       await recordTraffic({ file, seed, requests, rate, mode, botShare }, screen, signal);
       return;
     }
-    const plan = { seed, requests, rate, once: options.once ?? false, port: options.port ?? null };
-    await runDemo(plan, screen, signal, (result) => {
+    const { labelMissing, labelNoise } = options;
+    const once = options.once ?? false;
+    const plan = { seed, requests, rate, once, port: options.port ?? null };
+    const whole = { ...plan, labelMissing, labelNoise };
+    if (options.seeds !== undefined) {
+      const isAllMet = await runSeeds(whole, listSeeds(options.seeds), screen, signal);
+      if (!isAllMet) process.exitCode = 1;
+      return;
+    }
+    await runDemo(whole, screen, signal, ({ result, points }) => {
+      if (options.picture !== undefined) writePicture(placeFile(options.picture), points);
       if (options.output === "json") console.log(JSON.stringify(result, null, 2));
       if (result.failures.length > 0) process.exitCode = 1;
+      if (result.uncertifiable !== null) process.exitCode = UNCERTIFIABLE;
     });
   } catch (thrown) {
     if (!signal.aborted) throw thrown;
@@ -86,16 +110,22 @@ async function demo(options: Options): Promise<void> {
   }
 }
 
-/** `limen demo`: the whole arrow on a real Envoy, on this machine. */
+/** `limen demo`: the whole loop on a real Envoy, on this machine. */
 export function addDemo(program: Command): void {
   program
     .command("demo")
-    .description("Show the whole arrow on a real Envoy: score, tag, re-route, record, learn, push.")
+    .description(
+      "Show the whole loop on a real Envoy: score, label, certify, tag, survive a release.",
+    )
     .option("--once", "end after the report; otherwise it stays up to be tried")
     .option("--requests <n>", "requests in all", parseWhole, REQUESTS)
     .option("--seed <n>", "the same seed sends the same requests", parseWhole, SEED)
     .option("--rate <n>", "requests a second at the most", parseWhole, RATE)
     .option("--port <n>", "Envoy's port on 127.0.0.1 (else 10000, or a free one)", parsePort)
+    .option("--seeds <n>", "run seeds 101 to 100 + n one after another", parseWhole)
+    .option("--picture <file>", "draw the run as SVG, its points beside it as JSON")
+    .option("--label-missing <share>", "share of requests without a label", parseShare, 0)
+    .option("--label-noise <share>", "share of labels that are wrong", parseShare, 0)
     .option("--record <file>", "only record feature vectors with labels into a CSV file")
     .addOption(
       new Option("--traffic <kind>", "with --record: train leaves out the partner and some slips")

@@ -1,5 +1,5 @@
-import type { CutView, DecisionView, StatusView } from "../api/views.ts";
-import type { Route, Truth } from "./traffic/request.ts";
+import type { CertificateView, CutView, DecisionView, StatusView } from "../api/views.ts";
+import { ROUTES, type Route, type Truth } from "./traffic/request.ts";
 
 /** A request of the demo, and what its answer said. */
 export type Sent = {
@@ -17,15 +17,34 @@ export type Sent = {
 /** The cuts of one table, by segment. */
 export type TableCuts = Readonly<Record<string, CutView>>;
 
+/** A certificate when it was first seen in its epoch, the table that serves its cut ACKed. */
+export type Certified = {
+  route: Route;
+  /** When it was seen; milliseconds since 1970, as the epoch's beginning. */
+  at: number;
+  began: number;
+  cause: string;
+  cut: CutView;
+  certificate: CertificateView;
+  /** From push to ACK. */
+  ackMs: number | null;
+};
+
 /** Everything the demo saw, in the order it saw it; reports are functions of it. */
 export type Ledger = {
   sent: Sent[];
   /** In log order. */
   decisions: DecisionView[];
   cuts: Map<string, TableCuts>;
+  certified: Certified[];
 };
 
-export const openLedger = (): Ledger => ({ sent: [], decisions: [], cuts: new Map() });
+export const openLedger = (): Ledger => ({
+  sent: [],
+  decisions: [],
+  cuts: new Map(),
+  certified: [],
+});
 
 /** Remembers the cuts of the table that is live now. */
 export function noteTable(ledger: Ledger, status: StatusView): void {
@@ -38,32 +57,56 @@ export function noteTable(ledger: Ledger, status: StatusView): void {
   ledger.cuts.set(status.tableDigest, Object.fromEntries(cuts));
 }
 
+/** The cut of a route; null when the service shows none. */
+export function cutOf(status: StatusView | null, route: Route): CutView | null {
+  const segment = status?.models[0]?.segments.find(({ name }) => name === route);
+  return segment?.cuts["bot"] ?? null;
+}
+
+/** Whether every connected proxy runs what control wants it to run. */
+export function isSettled(status: StatusView | null): boolean {
+  const proxies = status?.proxies.filter(({ connected }) => connected) ?? [];
+  return proxies.length > 0 && proxies.every(({ acked }) => acked === status?.resourceDigest);
+}
+
+/** Remembers each route's first certificate of an epoch; gives those that are new. */
+export function noteCertified(ledger: Ledger, status: StatusView, at: number): Certified[] {
+  const model = status.models[0];
+  const claim = model?.claims[0];
+  if (!claim || !isSettled(status)) return [];
+  const found = ROUTES.flatMap((route): Certified[] => {
+    const cut = cutOf(status, route);
+    const certificate = cut?.certificate;
+    if (!cut || !certificate?.certified) return [];
+    const { began, cause } = claim;
+    if (ledger.certified.some((known) => known.route === route && known.began === began)) return [];
+    const ackMs = status.proxies[0]?.lastAckMs ?? null;
+    return [{ route, at, began, cause, cut, certificate, ackMs }];
+  });
+  ledger.certified.push(...found);
+  return found;
+}
+
 /** A scored decision with its truth and the cut that was in force for it. */
 export type Judged = {
   phase: string;
   route: Route;
   bot: boolean;
-  /** Null when the request was exempt. */
-  bin: number | null;
-  cut: CutView;
+  /** When it was taken in; milliseconds since 1970. */
+  at: number;
+  bin: number;
+  /** Null when its table came and went between two looks at the service. */
+  cut: CutView | null;
 };
 
-/** Decisions whose request and table the demo knows, in log order. */
+/** Scored decisions whose request the demo knows, in log order. */
 export function judgeDecisions(ledger: Ledger): Judged[] {
   const sent = new Map(ledger.sent.map((request) => [request.id, request]));
-  return ledger.decisions.flatMap((decision) => {
-    const request = sent.get(decision.requestId);
-    const cut = ledger.cuts.get(decision.tableDigest)?.[decision.segment];
-    if (!request || !cut) return [];
+  return ledger.decisions.flatMap(({ requestId, tableDigest, segment, bin, at }) => {
+    const request = sent.get(requestId);
+    const cut = ledger.cuts.get(tableDigest)?.[segment] ?? null;
+    if (!request || bin === null) return [];
     const { phase, truth } = request;
-    return [{ phase, route: truth.route, bot: truth.bot, bin: decision.bin, cut }];
+    return [{ phase, route: truth.route, bot: truth.bot, at, bin, cut }];
   });
-}
-
-/** Share of scored decisions at or above a cut; each decision's own cut without one. */
-export function shareAbove(decisions: readonly Judged[], bin?: number): number | null {
-  const scored = decisions.filter((decision) => decision.bin !== null);
-  if (scored.length === 0) return null;
-  const above = scored.filter(({ bin: own, cut }) => (own ?? -1) >= (bin ?? cut.bin));
-  return above.length / scored.length;
 }

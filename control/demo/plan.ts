@@ -1,8 +1,9 @@
 import { LimenError } from "../errors.ts";
+import type { Route } from "./traffic/request.ts";
 
-export const PHASES = ["shadow", "learned", "doubled", "outage"] as const;
+export const PHASES = ["shadow", "labels", "tag", "release"] as const;
 export type PhaseName = (typeof PHASES)[number];
-export type Phase = { name: PhaseName; requests: number; botShare: number };
+export type Phase = { name: PhaseName; requests: number };
 
 export type DemoOptions = {
   seed: number;
@@ -13,33 +14,51 @@ export type DemoOptions = {
   once: boolean;
   /** Envoy's port; null takes the usual one when free. */
   port: number | null;
+  /** Share of requests without a label, and of labels that are wrong. */
+  labelMissing: number;
+  labelNoise: number;
 };
 
 export const OUTAGE_SECONDS = 5;
-export const OBJECTIVE = 0.05;
 export const HAND_CUT = 0.5;
 export const BOT_SHARE = 0.1;
-/** Below this a phase ends before the cut can follow and the share can be judged. */
-export const REQUESTS_MINIMUM = 14_000;
+/** Highest false positive rate, on every route. */
+export const RATE = 0.01;
+export const OBJECTIVE = `fpr:${RATE}`;
+export const CONFIDENCE = 0.9;
+/** Share of tagged traffic that is let through to be measured; production: 2%. */
+export const AUDIT = 0.25;
+/** W: a label by response header comes with its request. */
+export const WINDOW_MS = 2_000;
 
-/** The phases in order: a quarter in shadow, then tagging, twice the bots, and the outage. */
+/** What a false positive and a miss cost on a route, in one unit. */
+export const COSTS: Readonly<Record<Route, { fp: number; miss: number }>> = {
+  search: { fp: 1, miss: 1 },
+  login: { fp: 1, miss: 10 },
+  checkout: { fp: 20, miss: 5 },
+  orders: { fp: 10, miss: 1 },
+};
+
+/** Below this the rarest route has too few requests to be certified twice. */
+export const REQUESTS_MINIMUM = 16_000;
+
+/**
+ * The phases in order: a quarter in shadow (its first third before anything is said of cuts), 15%
+ * with tags, then the release.
+ */
 export function planPhases(requests: number): Phase[] {
   if (requests < REQUESTS_MINIMUM) {
     throw new LimenError(
       "usage",
-      `--requests ${requests}: the demo needs at least ${REQUESTS_MINIMUM}, so that each phase has decisions to learn from`,
+      `--requests ${requests}: the demo needs at least ${REQUESTS_MINIMUM}, so that every route is certified before and after the release`,
     );
   }
   const of = (share: number): number => Math.floor(requests * share);
-  const [shadow, learned, doubled] = [of(0.25), of(0.25), of(0.325)];
+  const [shadow, labels, tag] = [of(0.075), of(0.175), of(0.15)];
   return [
-    { name: "shadow", requests: shadow, botShare: BOT_SHARE },
-    { name: "learned", requests: learned, botShare: BOT_SHARE },
-    { name: "doubled", requests: doubled, botShare: 2 * BOT_SHARE },
-    {
-      name: "outage",
-      requests: requests - shadow - learned - doubled,
-      botShare: 2 * BOT_SHARE,
-    },
+    { name: "shadow", requests: shadow },
+    { name: "labels", requests: labels },
+    { name: "tag", requests: tag },
+    { name: "release", requests: requests - shadow - labels - tag },
   ];
 }

@@ -172,7 +172,7 @@ export async function recordTraffic(
       screen.show([`  ${formatCount(ledger.sent.length)} of ${formatCount(requests)} requests`]);
     }, 1_000);
     closers.add(() => clearInterval(timer));
-    await sendStretch(traffic, { phase: mode, requests, botShare, rate, signal });
+    await sendStretch(traffic, { phase: mode, requests, mix: { botShare }, rate, signal });
     signal.throwIfAborted();
     await waitUntil(() => vectors.size >= requests, DRAIN_MS, "the last record", signal);
     screen.clear();

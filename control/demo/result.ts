@@ -1,16 +1,22 @@
-import type { CutView, DecisionView, StatusView } from "../api/views.ts";
+import * as limit from "../../models/limits.ts";
+import type { CutView, DecisionView, HistoryView, StatusView } from "../api/views.ts";
 import type { Outage } from "./acts.ts";
-import { judgeDecisions, type Ledger, shareAbove } from "./ledger.ts";
-import { OBJECTIVE, type PhaseName } from "./plan.ts";
+import { type Judged, judgeDecisions, type Ledger } from "./ledger.ts";
+import { drawPoints, type Points } from "./points.ts";
 import type { Push } from "./pushes.ts";
 import {
+  type CutName,
+  type CutsOf,
   compareCuts,
-  listFailures,
+  costPerThousand,
+  judgeRoutes,
+  type Periods,
+  type RouteCuts,
   type RouteOutcome,
-  shareAtEnd,
-  type Verdict,
 } from "./report.ts";
-import type { Route } from "./traffic/request.ts";
+import { findRelease, listUncertified, placeAlarms, placeRelearn } from "./timeline.ts";
+import { ROUTES, type Route } from "./traffic/request.ts";
+import { listFailures, type Verdict } from "./verdict.ts";
 
 /** What `limen demo -o json` prints. */
 export type DemoResult = {
@@ -22,51 +28,97 @@ export type DemoResult = {
   /** Decision records lost on the way, counted by gaps in their numbers. */
   loss: number;
   pushes: Push[];
-  outage: Outage;
-  /** Requests under a learned cut, judged by the hand-set and by the learned one. */
-  routes: Partial<Record<Route, RouteOutcome>>;
-  /** Share at or above the cut before each phase ends, and under the hand-set cut. */
-  shares: Record<string, number | null>;
-  handShare: number | null;
-  objective: number;
+  outage: Outage | null;
+  /** What became of the labels, as the control service counts it. */
+  labels: StatusView["labels"];
+  /** Decisions from the release to the alarm, and until every route was certified again. */
+  alarmAfter: number | null;
+  relearnAfter: number | null;
+  /** The same requests under each cut. */
+  routes: Record<Route, RouteOutcome>;
+  /** Cost for 1,000 requests after the release. */
+  cost: Record<CutName, number | null>;
   cpuUsPerRequest: number | null;
   envoy: string;
   filterBytes: number;
   tableBytes: number | null;
   seconds: number;
-  /** Why the exit code is 1; empty otherwise. */
+  /** Why nothing can be certified from these labels; the run ended there. Null otherwise. */
+  uncertifiable: string | null;
+  /** Why the exit code is not 0; empty otherwise. */
   failures: string[];
 };
 
 /** What the parts of the demo measured outside the ledger. */
 export type Measured = Pick<
   DemoResult,
-  "seed" | "cpuUsPerRequest" | "envoy" | "filterBytes" | "tableBytes" | "seconds" | "outage"
-> & { hand: CutView; pushes: Push[]; status: StatusView | null };
+  | "seed"
+  | "cpuUsPerRequest"
+  | "envoy"
+  | "filterBytes"
+  | "tableBytes"
+  | "seconds"
+  | "outage"
+  | "uncertifiable"
+> & {
+  hand: CutView;
+  pushes: Push[];
+  status: StatusView | null;
+  events: readonly HistoryView[];
+};
 
-/** Phases that end under a learned cut. */
-const JUDGED: readonly PhaseName[] = ["learned", "doubled", "outage"];
+const NO_CUT: CutView = { score: null, bin: limit.CUT_NONE, source: "none" };
+
+/** The cut each route met last. */
+function lastCuts(decisions: readonly Judged[]): RouteCuts {
+  const last = (route: Route): CutView =>
+    decisions.findLast((decision) => decision.route === route && decision.cut)?.cut ?? NO_CUT;
+  return Object.fromEntries(ROUTES.map((route) => [route, last(route)])) as RouteCuts;
+}
+
+function chooseCuts(periods: Periods, hand: CutView): CutsOf {
+  const byHand = Object.fromEntries(ROUTES.map((route) => [route, hand])) as RouteCuts;
+  const stale = lastCuts(periods.before);
+  const before = { hand: byHand, stale, learned: stale };
+  return { before, after: { hand: byHand, stale, learned: lastCuts(periods.after) } };
+}
 
 const isUnscored = ({ status, reason }: DecisionView): boolean =>
   status === "unscored" || /^no[-_ ]?table$/.test(reason);
 
-/** The report as a value. */
-export function buildResult(ledger: Ledger, measured: Measured): DemoResult {
-  const { hand, pushes, status, ...rest } = measured;
+const isRerouted = ({ upstream, tag }: Ledger["sent"][number]): boolean =>
+  upstream === "robots" && tag === "bot";
+
+/** The report as a value, and the points of its picture. */
+export function buildResult(
+  ledger: Ledger,
+  measured: Measured,
+): { result: DemoResult; points: Points } {
+  const { hand, pushes, status, events, ...rest } = measured;
   const judged = judgeDecisions(ledger);
-  const learned = judged.filter(({ cut }) => cut.source === "learned");
-  const shares = Object.fromEntries(JUDGED.map((phase) => [phase, shareAtEnd(judged, phase)]));
+  const release = findRelease(judged);
+  const periods = { before: judged.slice(0, release), after: judged.slice(release) };
+  const cuts = chooseCuts(periods, hand);
+  const alarms = placeAlarms(judged, events, release);
+  const relearnAfter = placeRelearn(judged, ledger.certified, release);
+  const cost = (name: CutName): number | null => costPerThousand(periods.after, cuts.after[name]);
   const verdict: Verdict = {
     failed: ledger.sent.filter(({ ok }) => !ok).length,
     unscored: ledger.decisions.filter(isUnscored).length,
-    rerouted: ledger.sent.filter(({ upstream, tag }) => upstream === "robots" && tag === "bot")
-      .length,
-    ackedPushes: pushes.filter(({ learned: own, acked }) => own && acked).length,
-    shares,
-    objective: OBJECTIVE,
+    rerouted: ledger.sent.filter(isRerouted).length,
+    uncertified: {
+      before: listUncertified(ledger.certified, ({ cause }) => cause === "first"),
+      after: listUncertified(ledger.certified, ({ cause }) => cause === "alarm"),
+    },
+    judged: judgeRoutes(periods, cuts),
+    alarmsBefore: alarms.before,
+    alarmAfter: alarms.after,
+    relearnAfter,
+    cost: { stale: cost("stale"), learned: cost("learned") },
   };
   const { failed, unscored, rerouted } = verdict;
-  return {
+  const { uncertifiable } = rest;
+  const result = {
     ...rest,
     requests: ledger.sent.length,
     failed,
@@ -74,10 +126,12 @@ export function buildResult(ledger: Ledger, measured: Measured): DemoResult {
     rerouted,
     loss: status?.log.lost ?? 0,
     pushes,
-    routes: compareCuts(learned, hand),
-    shares,
-    handShare: shareAbove(learned, hand.bin),
-    objective: OBJECTIVE,
-    failures: listFailures(verdict),
+    labels: status?.labels ?? null,
+    alarmAfter: alarms.after,
+    relearnAfter,
+    routes: compareCuts(periods, cuts),
+    cost: { hand: cost("hand"), stale: cost("stale"), learned: cost("learned") },
+    failures: uncertifiable === null ? listFailures(verdict) : [uncertifiable],
   };
+  return { result, points: drawPoints(judged, events, hand, release) };
 }

@@ -1,71 +1,105 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { CutView } from "../api/views.ts";
+import { loadModel } from "../table/load-model.ts";
+import { binOfScore } from "../table/score-scale.ts";
 import {
-  cutOf,
-  isSettled,
-  playDoubled,
-  playLearned,
-  playOutage,
+  type Outage,
+  playLabels,
+  playRelease,
   playShadow,
   type Stage,
+  sayCertified,
+  sayEvent,
   waitUntil,
 } from "./acts.ts";
 import { openClient } from "./client.ts";
 import { sayReport, sayWhatToTry } from "./closing.ts";
 import { readCpuMs } from "./cpu.ts";
 import { type Closers, openClosers } from "./folder.ts";
-import { openLedger } from "./ledger.ts";
-import { type DemoOptions, type Phase, type PhaseName, planPhases } from "./plan.ts";
+import { cutOf, isSettled, openLedger } from "./ledger.ts";
+import {
+  BOT_SHARE,
+  type DemoOptions,
+  HAND_CUT,
+  type Phase,
+  type PhaseName,
+  planPhases,
+} from "./plan.ts";
+import type { Points } from "./points.ts";
 import { listPushes } from "./pushes.ts";
 import { openRandom } from "./random.ts";
-import { buildResult, type DemoResult, type Measured } from "./result.ts";
+import { buildResult, type DemoResult } from "./result.ts";
 import type { Screen } from "./screen.ts";
 import { CONNECTIONS, sendStretch } from "./sender.ts";
-import { readTableBytes, type Stand, startStand } from "./stand.ts";
-import { formatCount, formatScore, formatShare } from "./text.ts";
+import { MODEL, readTableBytes, type Stand, startStand } from "./stand.ts";
+import { formatCount, formatScore } from "./text.ts";
 import { openTraffic } from "./traffic/generate.ts";
+import { ROUTES } from "./traffic/request.ts";
+import { openTruths, type Truths } from "./truth.ts";
 import { startWatch } from "./watch.ts";
 
 const READY_MS = 20_000;
 const SCREEN_MS = 250;
 /** Traffic while a person looks around. */
 const IDLE_RATE = 20;
-const IDLE_BOT_SHARE = 0.2;
+/** Streams of random numbers beside the traffic's own, whose seeds are not negative. */
+const ID_STREAM = -1;
+const LABEL_STREAM = -1_000_000_001;
 
-function openStage(stand: Stand, options: DemoOptions, screen: Screen, signal: AbortSignal): Stage {
+async function readHandCut(): Promise<CutView> {
+  const { score } = await loadModel(MODEL);
+  return { score: HAND_CUT, bin: binOfScore(score, HAND_CUT), source: "hand" };
+}
+
+type Parts = { stand: Stand; options: DemoOptions; truths: Truths; hand: CutView };
+
+function openStage(
+  { stand, options, truths, hand }: Parts,
+  screen: Screen,
+  signal: AbortSignal,
+): Stage {
   const ledger = openLedger();
-  return {
+  const stage: Stage = {
     ledger,
     screen,
     signal,
+    hand,
     control: stand.control,
     rate: options.rate,
-    watch: startWatch(stand.control.server, ledger),
+    watch: startWatch(stand.control.server, ledger, {
+      certified: (found) => sayCertified(stage, found),
+      event: (event) => sayEvent(stage, event),
+    }),
     traffic: {
       client: openClient(stand.proxy.url, CONNECTIONS),
       ledger,
-      ids: openRandom(-1 - options.seed),
+      truths,
+      ids: openRandom(ID_STREAM - options.seed),
       draw: openTraffic(options.seed, "live"),
       count: 0,
     },
   };
+  return stage;
 }
 
-/** The block below the lines: how far, which table, what it does. */
+/** The block below the lines: how far, which table, and where each route stands. */
 function describeNow(stage: Stage, total: number, started: number): string[] {
   const { ledger, watch } = stage;
   const { sent } = ledger;
   const status = watch.status();
-  const cut = cutOf(status);
   const failed = sent.filter(({ ok }) => !ok).length;
   const rerouted = sent.filter(({ upstream }) => upstream === "robots").length;
   const rate = Math.round(sent.length / Math.max(1, (performance.now() - started) / 1000));
-  const share = status?.models[0]?.share ?? null;
-  const above = share === null ? "set by hand" : `learned, ${formatShare(share)} at or above it`;
+  const routes = ROUTES.map((route) => {
+    const cut = cutOf(status, route);
+    const reason = cut?.certificate?.reason ?? "";
+    return `  ${route.padEnd(9)} cut ${formatScore(cut?.score ?? null).padEnd(6)}  ${reason}`;
+  });
   return [
     `  ${formatCount(sent.length)} of ${formatCount(total)} requests, ${rate}/s, ${failed} failed, ${formatCount(rerouted)} re-routed`,
-    status
-      ? `  table ${status.tableDigest} (serial ${status.serial}), cut ${formatScore(cut?.score ?? null)} ${above}`
-      : "  control service: not there",
+    ...(status
+      ? [`  table ${status.tableDigest} (serial ${status.serial})`, ...routes]
+      : ["  control service: not there"]),
   ];
 }
 
@@ -80,23 +114,24 @@ function startBlock(stage: Stage, total: number): () => void {
   };
 }
 
-type Played = Pick<Measured, "hand" | "outage">;
+type Played = { outage: Outage | null; uncertifiable: string | null };
 
 async function playAll(stage: Stage, phases: readonly Phase[]): Promise<Played> {
   const phase = (name: PhaseName): Phase => phases.find((known) => known.name === name) as Phase;
-  const hand = await playShadow(stage, phase("shadow"));
-  await playLearned(stage, phase("learned"));
-  await playDoubled(stage, phase("doubled"));
-  const outage = await playOutage(stage, phase("outage"));
-  return { hand, outage };
+  await playShadow(stage, phase("shadow"));
+  const uncertifiable = await playLabels(stage, phase("labels"), phase("tag"));
+  if (uncertifiable !== null) return { outage: null, uncertifiable };
+  return { outage: await playRelease(stage, phase("release")), uncertifiable };
 }
+
+type Measured = { result: DemoResult; points: Points };
 
 async function measure(
   stage: Stage,
   stand: Stand,
   options: DemoOptions,
   closers: Closers,
-): Promise<DemoResult> {
+): Promise<Measured> {
   const started = performance.now();
   const phases = planPhases(options.requests);
   closers.add(stage.watch.stop);
@@ -112,8 +147,10 @@ async function measure(
   const cpuMs = cpuBefore === null || cpuAfter === null ? null : cpuAfter - cpuBefore;
   return buildResult(ledger, {
     ...played,
+    hand: stage.hand,
     seed: options.seed,
     status: watch.status(),
+    events: watch.history(),
     pushes: listPushes(watch.history(), ledger.cuts),
     cpuUsPerRequest: cpuMs === null ? null : Math.round((cpuMs * 1000) / ledger.sent.length),
     envoy: stand.envoy.version,
@@ -130,8 +167,8 @@ async function idle(stage: Stage): Promise<void> {
     const [phase, requests] = ["idle", IDLE_RATE * 10] as const;
     stage.ledger.sent.length = 0;
     stage.ledger.decisions.length = 0;
-    const traffic = { phase, requests, botShare: IDLE_BOT_SHARE, rate: IDLE_RATE, signal };
-    await sendStretch(stage.traffic, traffic);
+    const mix = { botShare: BOT_SHARE, isReleased: true };
+    await sendStretch(stage.traffic, { phase, requests, mix, rate: IDLE_RATE, signal });
     await sleep(1, undefined, { signal }).catch(() => undefined);
   }
 }
@@ -144,22 +181,25 @@ export async function runDemo(
   options: DemoOptions,
   screen: Screen,
   signal: AbortSignal,
-  report: (result: DemoResult) => void,
+  report: (measured: Measured) => void,
 ): Promise<void> {
   const closers = openClosers();
   const stopping = new AbortController();
   const own = AbortSignal.any([signal, stopping.signal]);
   try {
     planPhases(options.requests);
-    const stand = await startStand(options, closers, own);
-    const stage = openStage(stand, options, screen, own);
+    const { labelMissing: missing, labelNoise: noise } = options;
+    const truths = openTruths(openRandom(LABEL_STREAM - options.seed), { missing, noise });
+    const hand = await readHandCut();
+    const stand = await startStand(options, truths.take, closers, own);
+    const stage = openStage({ stand, options, truths, hand }, screen, own);
     screen.say(
       `limen demo: seed ${options.seed}, ${formatCount(options.requests)} requests, ${options.rate}/s, through Envoy ${stand.envoy.version} at ${stand.proxy.url.host}`,
     );
-    const result = await measure(stage, stand, options, closers);
-    sayReport(screen, result);
-    report(result);
-    if (!options.once) {
+    const measured = await measure(stage, stand, options, closers);
+    sayReport(screen, measured.result);
+    report(measured);
+    if (!options.once && measured.result.uncertifiable === null) {
       sayWhatToTry(screen, stand);
       await idle(stage);
     }

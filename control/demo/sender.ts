@@ -2,7 +2,9 @@ import type { Client } from "./client.ts";
 import type { Ledger } from "./ledger.ts";
 import { paceItems } from "./pace.ts";
 import type { Random } from "./random.ts";
+import type { Mix } from "./traffic/generate.ts";
 import type { DemoRequest } from "./traffic/request.ts";
+import type { Truths } from "./truth.ts";
 import type { Echo } from "./upstreams.ts";
 
 /** Enough for the rate at any latency seen; more would only queue in the proxy. */
@@ -13,7 +15,9 @@ export type Traffic = {
   ledger: Ledger;
   /** For request ids only: the traffic has a stream of its own. */
   ids: Random;
-  draw: (botShare: number) => DemoRequest;
+  draw: (mix: Mix) => DemoRequest;
+  /** Where the shop's own checks learn the truth; without it no request is labelled. */
+  truths?: Truths;
   /** Requests sent so far. */
   count: number;
 };
@@ -50,6 +54,7 @@ export async function sendOne(
   const n = traffic.count;
   traffic.count += 1;
   const headers = { ...request.headers, "x-request-id": id };
+  traffic.truths?.note(id, truth.bot);
   try {
     const reply = await client.send({ method, path, authority, headers });
     const echo = readEcho(reply.body);
@@ -70,7 +75,7 @@ export async function sendOne(
 export type Stretch = {
   phase: string;
   requests: number;
-  botShare: number;
+  mix: Mix;
   rate: number;
   signal: AbortSignal;
 };
@@ -78,7 +83,7 @@ export type Stretch = {
 /** Sends a stretch of traffic at its rate. */
 export function sendStretch(traffic: Traffic, stretch: Stretch): Promise<void> {
   function* draw(): Generator<DemoRequest> {
-    for (let i = 0; i < stretch.requests; i += 1) yield traffic.draw(stretch.botShare);
+    for (let i = 0; i < stretch.requests; i += 1) yield traffic.draw(stretch.mix);
   }
   const { rate, signal } = stretch;
   return paceItems(draw(), { rate, inFlight: CONNECTIONS, signal }, (request) =>

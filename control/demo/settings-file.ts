@@ -1,9 +1,8 @@
 import { stringify } from "yaml";
-import { HAND_CUT } from "./plan.ts";
+import { AUDIT, CONFIDENCE, OBJECTIVE, WINDOW_MS } from "./plan.ts";
 import { HOST } from "./ports.ts";
-import { PARTNER_KEY } from "./traffic/partner.ts";
 
-/** The limen.yaml of the demo: shadow, a cut set by hand, the partner exempted by a rule. */
+/** The limen.yaml of the demo: shadow, labels by response header, certified cuts by route. */
 export function writeSettings(model: string, xdsPort: number, httpPort: number): string {
   return stringify({
     limen: 1,
@@ -19,9 +18,30 @@ export function writeSettings(model: string, xdsPort: number, httpPort: number):
         "/api/orders": "orders",
       },
     },
-    exempt: [{ header: PARTNER_KEY.header, equals: PARTNER_KEY.value }],
-    bot: { mode: "shadow", audit: 0.02, bot: { cut: HAND_CUT, scope: "overall" } },
+    bot: {
+      mode: "shadow",
+      audit: AUDIT,
+      bot: {
+        objective: OBJECTIVE,
+        confidence: CONFIDENCE,
+        scope: "segment",
+        simultaneous: true,
+        otherwise: "none",
+      },
+      // Nothing goes there, and a fifth claim would cost the other four confidence.
+      segments: { rest: { mode: "off" } },
+    },
+    labels: [
+      {
+        from: "response",
+        header: "x-limen-label",
+        negatives: "explicit",
+        window: `${WINDOW_MS / 1000}s`,
+      },
+    ],
+    onDrift: "safe-then-relearn",
+    cohort: "1s",
     ttl: "1h",
-    keep: { vectors: 0 },
+    keep: { vectors: 1 },
   });
 }

@@ -8,7 +8,7 @@ import type { DemoOptions } from "./plan.ts";
 import { claimPort, findFreePort, HOST, preferPort } from "./ports.ts";
 import { type RunningEnvoy, startProxy } from "./proxy.ts";
 import { writeSettings } from "./settings-file.ts";
-import { startUpstream } from "./upstreams.ts";
+import { LABEL_HEADER, type LabelOf, startUpstream } from "./upstreams.ts";
 
 /** Everything the demo starts: two upstreams, the control service, one Envoy. */
 export type Stand = {
@@ -40,6 +40,7 @@ async function choosePorts(options: Pick<DemoOptions, "port" | "once">) {
 /** Starts all parts and registers how each one is stopped. */
 export async function startStand(
   options: DemoOptions,
+  labelOf: LabelOf,
   closers: Closers,
   signal: AbortSignal,
 ): Promise<Stand> {
@@ -47,9 +48,9 @@ export async function startStand(
   const envoy = await resolveEnvoy();
   const ports = await choosePorts(options);
   const folder = openFolder(closers);
-  const shop = await startUpstream("shop");
+  const shop = await startUpstream("shop", labelOf);
   closers.add(shop.close);
-  const robots = await startUpstream("robots");
+  const robots = await startUpstream("robots", labelOf);
   closers.add(robots.close);
 
   const file = join(folder, "limen.yaml");
@@ -71,6 +72,7 @@ export async function startStand(
       xds,
       accessLog: xds,
       accessLogFlushMs: FLUSH_MS,
+      labelHeader: LABEL_HEADER,
     },
     signal,
   );

@@ -1,5 +1,8 @@
-import type { RouteOutcome } from "./report.ts";
-import type { Route } from "./traffic/request.ts";
+import * as limit from "../../models/limits.ts";
+import type { CutView } from "../api/views.ts";
+import type { Certified, Judged } from "./ledger.ts";
+import { CUTS, type CutOutcome, countOutcome, type Period, type RouteOutcome } from "./report.ts";
+import { ROUTES, type Route } from "./traffic/request.ts";
 
 /** 12345 as "12,345". */
 export const formatCount = (count: number): string =>
@@ -33,36 +36,59 @@ export function layOut(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-type Routes = Partial<Record<Route, RouteOutcome>>;
-const rowsOf = (routes: Routes): [string, RouteOutcome][] => Object.entries(routes);
-
-const PARTNER_NOTE = "(orders: the partner, exempted by a rule; never scored)";
-
 /** What a cut would do, by route; act 1. */
-export function formatHand(routes: Routes): string[] {
-  const lines = rowsOf(routes).map(([route, { requests, hand }]) => [
-    route,
-    formatCount(requests),
-    formatShare(hand.tagged),
-    formatShare(hand.fpr),
-    formatShare(hand.recall),
-  ]);
-  const title = ["route", "requests", "would tag", "of people", "of bots"];
-  return [...layOut([title, ...lines]), PARTNER_NOTE];
+export function formatHand(decisions: readonly Judged[], hand: CutView): string[] {
+  const lines = ROUTES.map((route) => {
+    const own = decisions.filter((decision) => decision.route === route);
+    const { people, bots, fp, hits } = countOutcome(own, hand.bin);
+    const shares = [people === 0 ? null : fp / people, bots === 0 ? null : hits / bots];
+    return [route, formatCount(own.length), ...shares.map(formatShare)];
+  });
+  return [
+    ...layOut([["route", "requests", "people tagged", "bots tagged"], ...lines]),
+    "On orders people are a partner's program: no browser, and welcome.",
+  ];
 }
 
-/** Both cuts on the same requests, by route; the report. */
-export function formatComparison(routes: Routes): string[] {
-  const lines = rowsOf(routes).map(([route, { requests, hand, learned }]) => [
-    route,
-    formatCount(requests),
-    ...[hand, learned].flatMap(({ tagged, fpr, recall }) => [
-      formatShare(tagged),
-      formatShare(fpr),
-      formatShare(recall),
+/** One line for a certificate that was seen for the first time. */
+export function formatCertified(found: Certified, decisions: number): string {
+  const { route, cut, certificate, ackMs } = found;
+  const { k, n, bound } = certificate;
+  const when = `${route}: certified after ${formatCount(decisions)} decisions`;
+  if (cut.bin >= limit.CUT_NONE) {
+    return `${when}: no cut tags at most 1% of its ${formatCount(n)} negatives, so none is set.`;
+  }
+  const claim = `${k} of ${formatCount(n)} negatives above it, at most ${((bound ?? 1) * 100).toFixed(2)}%`;
+  return `${when}: cut ${formatScore(cut.score)} (${claim}); pushed, ACKed in ${formatMs(ackMs)}.`;
+}
+
+type Routes = Record<Route, RouteOutcome>;
+
+function formatFpr({ fpr, fprLow, fprHigh }: CutOutcome): string {
+  if (fpr === null || fprLow === null || fprHigh === null) return "-";
+  const [low, high] = [fprLow, fprHigh].map((share) => (share * 100).toFixed(1));
+  return `${(fpr * 100).toFixed(2)}% [${low}-${high}]`;
+}
+
+const formatOutcome = (outcome: CutOutcome): string[] => [
+  formatScore(outcome.cut),
+  formatFpr(outcome),
+  formatShare(outcome.recall),
+  outcome.cost === null ? "-" : formatCount(outcome.cost),
+];
+
+const TITLES = { hand: "set by hand", stale: "stale", learned: "learned" } as const;
+
+/** The cuts of a period on the same requests, a line for each route and cut; the report. */
+export function formatComparison(routes: Routes, period: Period): string[] {
+  // Before the release the learned cut is the one that goes stale.
+  const shown = CUTS.filter((name) => period === "after" || name !== "stale");
+  const lines = ROUTES.flatMap((route) =>
+    shown.map((name, index) => [
+      `${index === 0 ? route.padEnd(9) : " ".repeat(9)} ${TITLES[name]}`,
+      ...formatOutcome(routes[route][period][name]),
     ]),
-  ]);
-  const title = ["", "", "hand-set", "", "", "learned", "", ""];
-  const columns = ["route", "requests", "tagged", "of people", "of bots"];
-  return [...layOut([title, [...columns, ...columns.slice(2)], ...lines]), PARTNER_NOTE];
+  );
+  const head = ["", "cut", "people tagged", "bots tagged", "cost/1,000"];
+  return layOut([head, ...lines]);
 }

@@ -8,8 +8,16 @@ export type EchoServer = { name: string; port: number; close(): Promise<void> };
 
 const TAG_HEADER = "x-limen-bot";
 
-/** An upstream that answers every request with an Echo. */
-export async function startUpstream(name: string): Promise<EchoServer> {
+export const LABEL_HEADER = "x-limen-label";
+
+/** What the shop's own checks say of a request id: "1" a bot, "0" none, null nothing. */
+export type LabelOf = (id: string) => string | null;
+
+/** An upstream that answers every request with an Echo, and with a label where it has one. */
+export async function startUpstream(
+  name: string,
+  labelOf: LabelOf = () => null,
+): Promise<EchoServer> {
   const server = createServer((request, answer) => {
     request.resume();
     const tag = request.headers[TAG_HEADER];
@@ -19,6 +27,9 @@ export async function startUpstream(name: string): Promise<EchoServer> {
       method: request.method ?? "",
       path: request.url ?? "",
     };
+    const id = request.headers["x-request-id"];
+    const label = typeof id === "string" ? labelOf(id) : null;
+    if (label !== null) answer.setHeader(LABEL_HEADER, label);
     answer.writeHead(200, { "content-type": "application/json" });
     answer.end(`${JSON.stringify(echo)}\n`);
   });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DecisionView, HistoryView, StatusView } from "../api/views.ts";
 import { callService } from "../cli/client.ts";
-import { type Ledger, noteTable } from "./ledger.ts";
+import { type Certified, type Ledger, noteCertified, noteTable } from "./ledger.ts";
 
 /** A page of decisions; the service gives at most 5,000. */
 const PAGE = 5_000;
@@ -18,13 +18,19 @@ export type Watch = {
   stop(): Promise<void>;
 };
 
+/** Called once for each thing that is new. */
+export type Listeners = {
+  certified(found: Certified): void;
+  event(event: HistoryView): void;
+};
+
 type Page = { next: number; decisions: DecisionView[] };
 
 /**
  * Follows a control service over its HTTP API into the ledger: the status several times a second,
  * so that the cuts of each table are seen while it is live. A service that is away is asked again.
  */
-export function startWatch(server: string, ledger: Ledger): Watch {
+export function startWatch(server: string, ledger: Ledger, listeners: Listeners): Watch {
   const events: HistoryView[] = [];
   let status: StatusView | null = null;
   let next = 0;
@@ -34,6 +40,7 @@ export function startWatch(server: string, ledger: Ledger): Watch {
   const readStatus = async (): Promise<void> => {
     status = await callService<StatusView>(server, "/v1/status");
     noteTable(ledger, status);
+    for (const found of noteCertified(ledger, status, Date.now())) listeners.certified(found);
   };
   const readPages = async (): Promise<void> => {
     for (;;) {
@@ -48,7 +55,10 @@ export function startWatch(server: string, ledger: Ledger): Watch {
     const since = events.at(-1)?.n ?? 0;
     const path = `/v1/history?since=${since}`;
     const page = await callService<{ events: HistoryView[] }>(server, path);
-    events.push(...page.events.filter(({ n }) => n > since));
+    for (const event of page.events.filter(({ n }) => n > since)) {
+      events.push(event);
+      listeners.event(event);
+    }
   };
   // One reader at a time, or a page would be taken twice.
   const readAll = (): Promise<void> => {

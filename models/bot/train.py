@@ -124,8 +124,7 @@ def write_card(model, trained, live):
         *[f"| {name} | {value:.3f} | {rule[name]:.3f} |" for name, value in ours.items()],
         f"| different scores | {len(set(score))} | {len(set(count))} |",
         "",
-        f"At the score 0.5 it would tag {partner.mean():.1%} of the partner's requests "
-        "and does not, because the demo exempts them.",
+        f"At the score 0.5 it would tag {partner.mean():.1%} of the partner's requests.",
         END,
     ]
     card = HERE / "README.md"

@@ -57,15 +57,34 @@ function becomeScriptCall(random: Random, headers: Headers): void {
   }
 }
 
+/** The shop's new front end: who one is goes in a token, and no page is named. */
+function becomeReleased(random: Random, headers: Headers): void {
+  delete headers["cookie"];
+  delete headers["referer"];
+  headers["authorization"] = `Bearer ${random.hex(40)}`;
+  headers["x-app-version"] = "2.0.0";
+}
+
+/** Share of calls made by the page's script. */
+const SCRIPT_SHARE = 0.25;
+const RELEASED_SCRIPT_SHARE = 0.8;
+
 /**
  * A browser in a session with the shop: cookie, referer, language, a quarter of the calls made by
- * the page's script. What both people and those who copy them send.
+ * the page's script. What both people and those who copy them send; `isReleased`: what people send
+ * once the shop has shipped its release.
  */
-export function drawVisit(random: Random, route: Route, method: DemoRequest["method"]): Headers {
+export function drawVisit(
+  random: Random,
+  route: Route,
+  method: DemoRequest["method"],
+  isReleased = false,
+): Headers {
   const headers = drawBrowser(random);
   addSession(random, route, headers);
-  const script = random.chance(0.25);
+  const script = random.chance(isReleased ? RELEASED_SCRIPT_SHARE : SCRIPT_SHARE);
   if (script) becomeScriptCall(random, headers);
+  if (isReleased) becomeReleased(random, headers);
   if (method === "POST") {
     headers["origin"] = "https://shop.example";
     headers["content-type"] = script ? "application/json" : "application/x-www-form-urlencoded";

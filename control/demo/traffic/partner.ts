@@ -2,7 +2,7 @@ import type { Random } from "../random.ts";
 import { AUTHORITY, type DemoRequest } from "./request.ts";
 import { drawTarget } from "./routes.ts";
 
-/** The header by which an exempt rule knows the partner. */
+/** A rule could exempt the partner by it; the demo has none, and learns to leave it alone. */
 export const PARTNER_KEY = { header: "x-partner-key", value: "acme" } as const;
 
 /** The partner's ERP fetches orders: a program, and welcome. It is not in the training set. */

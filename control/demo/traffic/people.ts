@@ -17,10 +17,10 @@ function passOfficeProxy(headers: Headers): void {
 }
 
 /** A person with a browser: 7% privacy tools, 3% an office proxy, 2% without a language. */
-export function drawPerson(random: Random): DemoRequest {
+export function drawPerson(random: Random, isReleased = false): DemoRequest {
   const route = drawPeopleRoute(random);
   const target = drawTarget(random, route);
-  const headers = drawVisit(random, route, target.method);
+  const headers = drawVisit(random, route, target.method, isReleased);
   if (random.chance(0.07)) hideTraces(random, headers);
   if (random.chance(0.03)) passOfficeProxy(headers);
   if (random.chance(0.02)) delete headers["accept-language"];

@@ -17,12 +17,9 @@ describe("planPhases", () => {
     expect(sum).toBe(20_003);
   });
 
-  it("begins with 5,000 in shadow of 20,000", () => {
-    expect(planPhases(20_000)[0]).toEqual({ name: "shadow", requests: 5_000, botShare: 0.1 });
-  });
-
-  it("doubles the bots in the third phase", () => {
-    expect(planPhases(20_000)[2]?.botShare).toBe(0.2);
+  it("spends 5,000 of 20,000 in shadow, 3,000 with tags and 12,000 after the release", () => {
+    const [shadow, labels, tag, release] = planPhases(20_000).map(({ requests }) => requests);
+    expect([(shadow ?? 0) + (labels ?? 0), tag, release]).toEqual([5_000, 3_000, 12_000]);
   });
 
   it("takes the minimum and refuses one fewer", () => {

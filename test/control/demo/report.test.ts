@@ -1,131 +1,149 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { CutView, DecisionView, StatusView } from "../../../control/api/views.ts";
+import type { CutView } from "../../../control/api/views.ts";
+import type { Judged } from "../../../control/demo/ledger.ts";
 import {
-  type Judged,
-  judgeDecisions,
-  noteTable,
-  openLedger,
-  shareAbove,
-} from "../../../control/demo/ledger.ts";
-import { compareCuts, listFailures, shareAtEnd } from "../../../control/demo/report.ts";
+  bestRecall,
+  type CutsOf,
+  compareCuts,
+  costPerThousand,
+  judgeRoutes,
+  type RouteCuts,
+} from "../../../control/demo/report.ts";
+import type { Route } from "../../../control/demo/traffic/request.ts";
 
-const cut = (bin: number, source = "learned"): CutView => ({ score: bin / 4096, bin, source });
-const judged = (bin: number | null, bot: boolean, own = cut(1000), phase = "a"): Judged => ({
-  phase,
-  route: "search",
-  bot,
+const cut = (bin: number): CutView => ({
+  score: bin === 4096 ? null : bin / 4096,
   bin,
-  cut: own,
+  source: "learned",
+});
+const judged = (bin: number, bot: boolean, route: Route = "search"): Judged => ({
+  phase: "tag",
+  route,
+  bot,
+  at: 0,
+  bin,
+  cut: cut(bin),
+});
+const all = (bin: number): RouteCuts => ({
+  search: cut(bin),
+  login: cut(bin),
+  checkout: cut(bin),
+  orders: cut(bin),
 });
 
+// By hand: 2 bots (bins 900 and 1500) and 4 people (bins 10, 950, 1000 and 1200).
+const SIX = [
+  judged(900, true),
+  judged(1500, true),
+  judged(10, false),
+  judged(950, false),
+  judged(1000, false),
+  judged(1200, false),
+];
+const cuts: CutsOf = {
+  before: { hand: all(900), stale: all(1000), learned: all(1000) },
+  after: { hand: all(900), stale: all(1000), learned: all(4096) },
+};
+const routes = compareCuts({ before: SIX, after: [...SIX, ...SIX] }, cuts);
+
 describe("compareCuts", () => {
-  // By hand: 2 bots (bins 900 and 1500) and 4 people (bins 10, 950, 1200 and one exempt).
-  const rows = [
-    judged(900, true),
-    judged(1500, true),
-    judged(10, false),
-    judged(950, false),
-    judged(1200, false),
-    judged(null, false),
-  ];
-  const { search } = compareCuts(rows, cut(900, "hand"));
-
-  it("counts what the hand-set cut tags, bins equal to it included", () => {
-    expect(search?.hand).toEqual({ cut: 900 / 4096, tagged: 4 / 6, fpr: 2 / 4, recall: 1 });
+  it("counts what a cut tags, bins equal to it included", () => {
+    const { cut: score, fpr, recall } = routes.search.before.hand;
+    expect({ score, fpr, recall }).toEqual({ score: 900 / 4096, fpr: 3 / 4, recall: 1 });
   });
 
-  it("counts what the learned cut tags on the same requests", () => {
-    expect(search?.learned).toEqual({ cut: 1000 / 4096, tagged: 2 / 6, fpr: 1 / 4, recall: 0.5 });
+  it("puts each period under its own learned cut", () => {
+    const { before, after } = routes.search;
+    expect([before.learned.fpr, after.learned.fpr]).toEqual([2 / 4, 0]);
   });
 
-  it("judges each decision by the cut it met, not by the last one", () => {
-    const moved = [judged(1500, true, cut(2000)), judged(1500, true, cut(1000))];
-    expect(compareCuts(moved, cut(900)).search?.learned.recall).toBe(0.5);
+  it("gives a cut of none no score and no recall", () => {
+    const { cut: score, recall } = routes.search.after.learned;
+    expect([score, recall]).toEqual([null, null]);
   });
 
   it("gives no recall for a route without bots", () => {
-    expect(compareCuts([judged(5, false)], cut(900)).search?.learned.recall).toBeNull();
+    const people = { before: [judged(5, false, "orders")], after: [] };
+    expect(compareCuts(people, cuts).orders.before.hand.recall).toBeNull();
+  });
+
+  it("gives nothing for a route without requests", () => {
+    expect(routes.orders.before.hand).toMatchObject({ fpr: null, recall: null, cost: null });
+  });
+
+  it("shows the 95% Clopper-Pearson interval", () => {
+    // 2 of 4: 6.76% to 93.24%, tabulated (Clopper and Pearson 1934; R: binom.test(2, 4)).
+    const { fprLow, fprHigh } = routes.search.before.learned;
+    expect([fprLow?.toFixed(4), fprHigh?.toFixed(4)]).toEqual(["0.0676", "0.9324"]);
+  });
+
+  it("weighs a false positive and a miss of checkout 20 to 5", () => {
+    const rows = [judged(2000, false, "checkout"), judged(1, true, "checkout")];
+    const both = compareCuts({ before: rows, after: [] }, cuts);
+    expect(both.checkout.before.hand.cost).toBe((1000 * (20 + 5)) / 2);
   });
 });
 
-describe("shareAbove", () => {
-  it("leaves exempt requests out of the whole", () => {
-    expect(shareAbove([judged(1500, true), judged(null, false), judged(3, false)])).toBe(0.5);
+describe("costPerThousand", () => {
+  it("adds the routes, each with its own costs", () => {
+    // Above the cut: a person of login (1) and the partner (10); below it: a bot of login (10).
+    const rows = [
+      judged(2000, false, "login"),
+      judged(2000, false, "orders"),
+      judged(1, true, "login"),
+      judged(1, false, "search"),
+    ];
+    expect(costPerThousand(rows, all(1000))).toBe((1000 * 21) / 4);
   });
 
-  it("is unknown without a scored decision", () => {
-    expect(shareAbove([judged(null, false)])).toBeNull();
-  });
-});
-
-describe("shareAtEnd", () => {
-  const run = (count: number, bin: number, phase: string): Judged[] =>
-    Array.from({ length: count }, () => judged(bin, false, cut(1000), phase));
-
-  it("looks at the last 3,000 scored decisions before the phase ends", () => {
-    const rows = [...run(5000, 1, "a"), ...run(600, 2000, "a"), ...run(4000, 2000, "b")];
-    expect(shareAtEnd(rows, "a")).toBe(600 / 3000);
-  });
-
-  it("reaches back over a short phase", () => {
-    const rows = [...run(5000, 2000, "a"), ...run(1000, 1, "b")];
-    expect(shareAtEnd(rows, "b")).toBe(2000 / 3000);
+  it("is unknown without requests", () => {
+    expect(costPerThousand([], all(1))).toBeNull();
   });
 });
 
-describe("listFailures", () => {
-  const good = {
-    failed: 0,
-    unscored: 0,
-    rerouted: 100,
-    ackedPushes: 2,
-    shares: { learned: 0.0625, doubled: 0.0375 },
-    objective: 0.05,
-  };
-
-  it("is empty at the bounds", () => {
-    expect(listFailures(good)).toEqual([]);
+describe("bestRecall", () => {
+  it("takes the lowest cut that keeps the rate", () => {
+    expect(bestRecall(SIX, 0.25)).toBe(0.5);
+    expect(bestRecall(SIX, 0.75)).toBe(1);
   });
 
-  it.each([
-    [{ failed: 1 }, "1 requests failed"],
-    [{ unscored: 1 }, "1 requests were unscored"],
-    [{ rerouted: 99 }, "99 requests were re-routed"],
-    [{ ackedPushes: 1 }, "1 learned pushes were ACKed"],
-    [{ shares: { doubled: 0.0626 } }, "doubled: 6.3%"],
-    [{ shares: { doubled: 0.0374 } }, "doubled: 3.7%"],
-    [{ shares: { doubled: null } }, "doubled: unknown"],
-  ])("names %j as the one failure", (change, text) => {
-    const lines = listFailures({ ...good, ...change });
-    expect(lines).toHaveLength(1);
-    expect(lines[0]).toContain(text);
+  it("is unknown without bots", () => {
+    expect(bestRecall([judged(1, false)])).toBeNull();
+  });
+
+  it("is what trying every cut gives", () => {
+    const row = fc.record({ bin: fc.integer({ min: 0, max: 12 }), bot: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(row, { minLength: 1 }), fc.double({ min: 0, max: 1 }), (rows, rate) => {
+        const bots = rows.filter(({ bot }) => bot).length;
+        fc.pre(bots > 0 && !Number.isNaN(rate));
+        const shares = Array.from({ length: 14 }, (_, at) => {
+          const above = rows.filter(({ bin }) => bin >= at);
+          const fp = above.filter(({ bot }) => !bot).length;
+          return fp <= rate * (rows.length - bots) ? (above.length - fp) / bots : 0;
+        });
+        const seen = rows.map(({ bin, bot }) => judged(bin, bot));
+        expect(bestRecall(seen, rate)).toBe(Math.max(...shares));
+      }),
+    );
   });
 });
 
-const status = (tableDigest: string, bin: number, state: "live" | "off" = "live"): StatusView =>
-  ({
-    state,
-    tableDigest,
-    models: [{ segments: [{ name: "rest", cuts: { bot: cut(bin) } }] }],
-  }) as unknown as StatusView;
-
-describe("judgeDecisions", () => {
-  const ledger = openLedger();
-  noteTable(ledger, status("aa", 7));
-  noteTable(ledger, status("bb", 9, "off"));
-  const truth = { class: "people", family: "browser", slips: [], route: "login", bot: false };
-  const sent = { phase: "a", truth, ok: true, upstream: "shop", tag: null };
-  ledger.sent.push({ ...sent, id: "known" } as never);
-  const decision = { requestId: "known", tableDigest: "aa", segment: "rest", bin: 5 };
-  ledger.decisions.push(
-    decision as DecisionView,
-    { ...decision, requestId: "other" } as DecisionView,
-    { ...decision, tableDigest: "bb" } as DecisionView,
-  );
-
-  it("keeps only decisions whose request and table are known", () => {
-    expect(judgeDecisions(ledger)).toEqual([
-      { phase: "a", route: "login", bot: false, bin: 5, cut: cut(7) },
+describe("judgeRoutes", () => {
+  it("judges each route twice, under the learned cut of the period", () => {
+    const found = judgeRoutes({ before: SIX, after: SIX }, cuts);
+    expect(found).toHaveLength(8);
+    expect(found.slice(0, 2).map(({ period, recall }) => [period, recall])).toEqual([
+      ["before", 0.5],
+      ["after", 0],
     ]);
+  });
+
+  it("bounds the false positive rate from below at 99%", () => {
+    // 10 of 10: the lower bound is .01^(1/10).
+    const rows = Array.from({ length: 10 }, () => judged(2000, false));
+    const [before] = judgeRoutes({ before: rows, after: [] }, cuts);
+    expect(before?.fprLower).toBeCloseTo(0.01 ** (1 / 10), 9);
   });
 });

@@ -111,3 +111,37 @@ describe("generateRequests", () => {
     expect(values.filter((value) => !/^[\x20-\x7e]+$/.test(value))).toEqual([]);
   });
 });
+
+describe("generateRequests after the release", () => {
+  const options = { seed: 101, count: COUNT, botShare: 0.1, mode: "live" } as const;
+  const released = generateRequests({ ...options, isReleased: true });
+  const people = released.filter(({ truth }) => truth.class === "people");
+  const isScript = ({ headers }: (typeof people)[number]): boolean =>
+    !(headers["accept"] ?? "").includes("text/html");
+
+  it("makes four of five of people's calls script calls", () => {
+    expectShare(people, isScript, 0.8);
+  });
+
+  it("gives every person a token and the application's version instead of cookie and referer", () => {
+    const names = (row: (typeof people)[number]): string =>
+      ["authorization", "x-app-version", "cookie", "referer"]
+        .map((name) => Number(name in row.headers))
+        .join("");
+    expect(new Set(people.map(names))).toEqual(new Set(["1100"]));
+  });
+
+  it("leaves bots with a cookie as often as before", () => {
+    const share = (rows: readonly (typeof people)[number][]): number => {
+      const stealth = rows.filter(({ truth }) => truth.class === "stealth");
+      return stealth.filter(({ headers }) => "cookie" in headers).length / stealth.length;
+    };
+    const stealth = released.filter(({ truth }) => truth.class === "stealth").length;
+    expect(Math.abs(share(released) - share(live))).toBeLessThan(2 * near(0.5, stealth));
+  });
+
+  it("gives no bot the application's version", () => {
+    const bots = released.filter(({ truth }) => truth.bot);
+    expect(bots.filter(({ headers }) => "x-app-version" in headers)).toEqual([]);
+  });
+});
