@@ -3,8 +3,8 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { writePicture } from "../demo/picture.ts";
 import { recordTraffic } from "../demo/record.ts";
 import { runDemo } from "../demo/run.ts";
-import { openScreen } from "../demo/screen.ts";
-import { listSeeds, runSeeds } from "../demo/seeds.ts";
+import { openScreen, type Screen } from "../demo/screen.ts";
+import { areEnoughMet, listSeeds, runSeeds } from "../demo/seeds.ts";
 import { type Format, outputOption } from "./output.ts";
 
 const REQUESTS = 20_000;
@@ -75,33 +75,40 @@ function listenForEnd(): { signal: AbortSignal; forget: () => void } {
   };
 }
 
+function printJson(options: Options, value: unknown): void {
+  if (options.output === "json") console.log(JSON.stringify(value, null, 2));
+}
+
+async function record(file: string, options: Options, screen: Screen, signal: AbortSignal) {
+  const { seed, requests, rate, traffic: mode, bots: botShare } = options;
+  const where = placeFile(file);
+  await recordTraffic({ file: where, seed, requests, rate, mode, botShare }, screen, signal);
+}
+
+async function play(options: Options, screen: Screen, signal: AbortSignal): Promise<void> {
+  const { seed, requests, rate, once = false, port = null, labelMissing, labelNoise } = options;
+  const plan = { seed, requests, rate, once, port, labelMissing, labelNoise };
+  if (options.seeds !== undefined) {
+    const results = await runSeeds(plan, listSeeds(options.seeds), screen, signal);
+    printJson(options, results);
+    if (!areEnoughMet(results)) process.exitCode = 1;
+    return;
+  }
+  await runDemo(plan, screen, signal, ({ result, points }) => {
+    if (options.picture !== undefined) writePicture(placeFile(options.picture), points);
+    printJson(options, result);
+    if (result.failures.length > 0) process.exitCode = 1;
+    if (result.uncertifiable !== null) process.exitCode = UNCERTIFIABLE;
+  });
+}
+
 async function demo(options: Options): Promise<void> {
   const { signal, forget } = listenForEnd();
   // With -o json standard output holds the object alone.
   const screen = openScreen(options.output === "json" ? process.stderr : process.stdout);
-  const { seed, requests, rate } = options;
   try {
-    if (options.record !== undefined) {
-      const file = placeFile(options.record);
-      const { traffic: mode, bots: botShare } = options;
-      await recordTraffic({ file, seed, requests, rate, mode, botShare }, screen, signal);
-      return;
-    }
-    const { labelMissing, labelNoise } = options;
-    const once = options.once ?? false;
-    const plan = { seed, requests, rate, once, port: options.port ?? null };
-    const whole = { ...plan, labelMissing, labelNoise };
-    if (options.seeds !== undefined) {
-      const isAllMet = await runSeeds(whole, listSeeds(options.seeds), screen, signal);
-      if (!isAllMet) process.exitCode = 1;
-      return;
-    }
-    await runDemo(whole, screen, signal, ({ result, points }) => {
-      if (options.picture !== undefined) writePicture(placeFile(options.picture), points);
-      if (options.output === "json") console.log(JSON.stringify(result, null, 2));
-      if (result.failures.length > 0) process.exitCode = 1;
-      if (result.uncertifiable !== null) process.exitCode = UNCERTIFIABLE;
-    });
+    if (options.record === undefined) await play(options, screen, signal);
+    else await record(options.record, options, screen, signal);
   } catch (thrown) {
     if (!signal.aborted) throw thrown;
     process.exitCode = 130;

@@ -1,3 +1,4 @@
+import * as limit from "../../models/limits.ts";
 import type { CertificateView, CutView, DecisionView, StatusView } from "../api/views.ts";
 import { ROUTES, type Route, type Truth } from "./traffic/request.ts";
 
@@ -69,6 +70,13 @@ export function isSettled(status: StatusView | null): boolean {
   return proxies.length > 0 && proxies.every(({ acked }) => acked === status?.resourceDigest);
 }
 
+/**
+ * Whether a certificate speaks of the cut that is served. A cut of none is covered by every
+ * certificate, but until the certified cut is pushed it is only what was there before.
+ */
+const isServed = (cut: CutView, { certified, bound }: CertificateView): boolean =>
+  certified && (cut.bin < limit.CUT_NONE || bound === 0);
+
 /** Remembers each route's first certificate of an epoch; gives those that are new. */
 export function noteCertified(ledger: Ledger, status: StatusView, at: number): Certified[] {
   const model = status.models[0];
@@ -77,7 +85,7 @@ export function noteCertified(ledger: Ledger, status: StatusView, at: number): C
   const found = ROUTES.flatMap((route): Certified[] => {
     const cut = cutOf(status, route);
     const certificate = cut?.certificate;
-    if (!cut || !certificate?.certified) return [];
+    if (!cut || !certificate || !isServed(cut, certificate)) return [];
     const { began, cause } = claim;
     if (ledger.certified.some((known) => known.route === route && known.began === began)) return [];
     const ackMs = status.proxies[0]?.lastAckMs ?? null;

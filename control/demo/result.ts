@@ -108,7 +108,11 @@ export function buildResult(
     rerouted: ledger.sent.filter(isRerouted).length,
     uncertified: {
       before: listUncertified(ledger.certified, ({ cause }) => cause === "first"),
-      after: listUncertified(ledger.certified, ({ cause }) => cause === "alarm"),
+      after: listUncertified(
+        ledger.certified,
+        // Of the epoch the run ended in: what was certified before another alarm is withdrawn.
+        ({ cause, began }) => cause === "alarm" && began === status?.models[0]?.claims[0]?.began,
+      ),
     },
     judged: judgeRoutes(periods, cuts),
     alarmsBefore: alarms.before,

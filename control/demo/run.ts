@@ -82,6 +82,16 @@ function openStage(
   return stage;
 }
 
+/** The route that is furthest from being certified; nothing when all are. */
+function describeWaiting(stage: Stage): string {
+  const waiting = ROUTES.flatMap((route) => {
+    const certificate = cutOf(stage.watch.status(), route)?.certificate;
+    return certificate && !certificate.certified ? [{ route, ...certificate }] : [];
+  });
+  const last = waiting.sort((a, b) => a.n - b.n)[0];
+  return last ? `; ${last.route}: ${last.reason}` : "";
+}
+
 /** The block below the lines: how far, which table, and where each route stands. */
 function describeNow(stage: Stage, total: number, started: number): string[] {
   const { ledger, watch } = stage;
@@ -96,7 +106,7 @@ function describeNow(stage: Stage, total: number, started: number): string[] {
     return `  ${route.padEnd(9)} cut ${formatScore(cut?.score ?? null).padEnd(6)}  ${reason}`;
   });
   return [
-    `  ${formatCount(sent.length)} of ${formatCount(total)} requests, ${rate}/s, ${failed} failed, ${formatCount(rerouted)} re-routed`,
+    `  ${formatCount(sent.length)} of ${formatCount(total)} requests, ${rate}/s, ${failed} failed, ${formatCount(rerouted)} re-routed${describeWaiting(stage)}`,
     ...(status
       ? [`  table ${status.tableDigest} (serial ${status.serial})`, ...routes]
       : ["  control service: not there"]),

@@ -13,6 +13,7 @@ type Given = {
   state?: "live" | "off";
   bin?: number;
   certified?: boolean;
+  bound?: number;
   acked?: string;
   began?: number;
 };
@@ -20,8 +21,8 @@ type Given = {
 const cutAt = (bin: number): CutView => ({ score: bin / 4096, bin, source: "learned" });
 
 function status({ table = "aa", state = "live", bin = 7, ...given }: Given = {}): StatusView {
-  const { certified = true, acked = "r", began = 1 } = given;
-  const certificate = { certified, k: 0, n: 460, needed: 455, bound: 0.009, reason: "" };
+  const { certified = true, bound = 0.009, acked = "r", began = 1 } = given;
+  const certificate = { certified, k: 0, n: 460, needed: 455, bound, reason: "" };
   const segment = { name: "login", cuts: { bot: { ...cutAt(bin), certificate } } };
   const proxy = { connected: true, acked, lastAckMs: 9 };
   return {
@@ -49,6 +50,14 @@ describe("noteCertified", () => {
 
   it("waits until the proxy has ACKed what is served", () => {
     expect(noteCertified(ledger, status({ acked: "older" }), 50)).toEqual([]);
+  });
+
+  it("waits for the push of a certified cut while none is served", () => {
+    expect(noteCertified(ledger, status({ bin: 4096 }), 50)).toEqual([]);
+  });
+
+  it("takes none itself as certified when nothing can be tagged", () => {
+    expect(noteCertified(ledger, status({ bin: 4096, bound: 0 }), 50)).toHaveLength(1);
   });
 
   it("passes over what is not certified", () => {

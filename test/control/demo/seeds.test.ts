@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { DemoResult } from "../../../control/demo/result.ts";
-import { formatSpread, listSeeds } from "../../../control/demo/seeds.ts";
+import { areEnoughMet, formatSpread, listSeeds } from "../../../control/demo/seeds.ts";
 
 const outcome = (fpr: number, recall: number | null) => ({ after: { learned: { fpr, recall } } });
 const result = (seed: number, alarmAfter: number | null, failures: string[] = []): DemoResult =>
@@ -48,5 +48,14 @@ describe("formatSpread", () => {
 
   it("leaves runs without a figure out of its spread", () => {
     expect([cells(lines[4])[1], cells(lines[6])[1]]).toEqual(["30", "91"]);
+  });
+});
+
+describe("areEnoughMet", () => {
+  const runs = (failed: number): DemoResult[] =>
+    Array.from({ length: 20 }, (_, n) => result(101 + n, 50, n < failed ? ["late"] : []));
+
+  it("lets one of 20 fail, not two", () => {
+    expect([areEnoughMet(runs(1)), areEnoughMet(runs(2))]).toEqual([true, false]);
   });
 });
