@@ -4,6 +4,7 @@ import { benchKernel } from "./kernel.ts";
 import { benchLearn } from "./learn.ts";
 import { benchPush } from "./push.ts";
 import { benchRate } from "./rate.ts";
+import { benchStreams } from "./streams.ts";
 
 const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<boolean>>> = {
   filter: benchFilter,
@@ -11,6 +12,7 @@ const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<bool
   learn: benchLearn,
   push: benchPush,
   rate: benchRate,
+  streams: benchStreams,
 };
 
 const [name = "", ...args] = process.argv.slice(2);
