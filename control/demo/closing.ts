@@ -1,4 +1,4 @@
-import { COSTS } from "./plan.ts";
+import { AUDIT, COSTS } from "./plan.ts";
 import type { DemoResult } from "./result.ts";
 import type { Screen } from "./screen.ts";
 import type { Stand } from "./stand.ts";
@@ -46,6 +46,9 @@ export function sayReport(screen: Screen, result: DemoResult): void {
   }
   const costs = ROUTES.map((route) => `${route} ${COSTS[route].fp}:${COSTS[route].miss}`);
   screen.say("5 Report: the same requests under each cut; people tagged with a 95% interval.");
+  screen.say(
+    "  Stale are the cuts that were live when the release came; learned are the last ones.",
+  );
   screen.say(`  Cost of a false positive : a miss is ${costs.join(", ")}.`);
   for (const period of ["before", "after"] as const) {
     screen.say("");
@@ -67,6 +70,7 @@ export function sayWhatToTry(screen: Screen, stand: Stand): void {
     "",
     "Still running, with light traffic. In another terminal, in this folder:",
     `  curl -s '${url.origin}/login' -A 'python-requests/2.32.3'   a bot: tagged, answered by "robots"`,
+    `      (not each time: ${AUDIT * 100}% of what would be tagged is let through, to be measured)`,
     `  ${limen} explain last   why the newest request was decided so`,
     `  ${limen} get cuts`,
     `  ${limen} status -w`,
