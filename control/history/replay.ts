@@ -23,6 +23,8 @@ export type Live = {
   applied: Readonly<Record<string, string>>;
   /** Bytes that nodes refused, oldest first. */
   refused: readonly { node: string; resource: string; digest: string }[];
+  /** The last alarm, until `on`: with onDrift hold nothing is learned meanwhile. */
+  alarm: { at: number; why: string } | null;
   /** Epochs of certified objectives, as they were written. */
   epochs: Readonly<Record<string, string>>;
 };
@@ -34,6 +36,7 @@ export const NOTHING_LIVE: Live = {
   off: null,
   applied: {},
   refused: [],
+  alarm: null,
   epochs: {},
 };
 
@@ -53,7 +56,9 @@ export function replayEvent(before: Live, event: HistoryEvent): Live {
       return { ...replayTable(live, event, false), off };
     }
     case "on":
-      return { ...replayTable(live, event, true), off: null };
+      return { ...replayTable(live, event, true), off: null, alarm: null };
+    case "alarm":
+      return { ...live, alarm: { at: event.at, why: event.why } };
     case "applied":
       return { ...live, applied: { ...live.applied, ...event.applied } };
     case "nacked":

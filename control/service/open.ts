@@ -63,7 +63,7 @@ export async function openState(
     tracking: new Map<string, Tracked>(),
     alarms: [],
     onDrift: settings.onDrift,
-    isHeld: false,
+    isHeld: settings.onDrift === "hold" && past.alarm !== null,
     lastProposal: null,
     isOff: past.off !== null,
     now: Date.now,

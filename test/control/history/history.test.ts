@@ -169,6 +169,26 @@ describe("replayHistory", () => {
     expect(replayHistory(decoded([...events, last])).applied).toEqual({ a: "2", b: "1" });
   });
 
+  it("remembers an alarm until on", () => {
+    const events = (more: NewHistoryEvent[]) =>
+      [event("alarm", { why: "tagged share" }), ...more].map((one) =>
+        decodeEvent(encodeEvent(one)),
+      );
+    expect(replayHistory(events([])).alarm).toEqual({ at: 1000, why: "tagged share" });
+    expect(replayHistory(events([tableEvent("on", 1)])).alarm).toBeNull();
+  });
+
+  it("keeps the newest beginning of each epoch", () => {
+    const events = [
+      event("epoch", { epochs: { "bot/bot/fpr:0.01": "first", "bot/x/fpr:0.01": "other" } }),
+      event("alarm", { epochs: { "bot/bot/fpr:0.01": "second" } }),
+    ].map((one) => decodeEvent(encodeEvent(one)));
+    expect(replayHistory(events).epochs).toEqual({
+      "bot/bot/fpr:0.01": "second",
+      "bot/x/fpr:0.01": "other",
+    });
+  });
+
   it("passes by an event of a later version", () => {
     const later = event("promoted" as "pushed", { tableSerial: 9 });
     expect(replayHistory(decoded([later]))).toEqual(NOTHING_LIVE);
