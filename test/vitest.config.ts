@@ -8,6 +8,7 @@ export default defineConfig({
       {
         test: {
           name: "fast",
+          sequence: { groupOrder: 0 },
           include: ["test/**/*.test.ts"],
           exclude: ["test/envoy/**", "test/kafka/**", "test/istio/**"],
           testTimeout: 60_000,
@@ -16,6 +17,8 @@ export default defineConfig({
       {
         test: {
           name: "real",
+          // After the fast ones: what they claim of time and rate is not to be read under their load.
+          sequence: { groupOrder: 1 },
           include: ["test/envoy/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
