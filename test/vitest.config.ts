@@ -12,6 +12,7 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/envoy/**", "test/kafka/**", "test/istio/**"],
           testTimeout: 60_000,
+          hookTimeout: 30_000,
         },
       },
       {

@@ -29,7 +29,8 @@ const CELLS = MIX.flatMap(({ of, share, routes }) =>
     part === 0 ? [] : [{ of, route: ROUTES[at] ?? "", share: share * part }],
   ),
 );
-const KEY = (of: string, route: string, phase: string): string => `${of},${route},${phase}`;
+export const keyOfPool = (of: string, route: string, phase: string): string =>
+  `${of},${route},${phase}`;
 
 /** A pool from a CSV file with the columns class, route, phase (before, after) and bin. */
 export function readPool(file: string): Pool {
@@ -38,13 +39,13 @@ export function readPool(file: string): Pool {
   for (const row of rows) {
     const bin = Number(row["bin"]);
     if (!Number.isInteger(bin) || bin < 0 || bin >= BINS) throw new Error(`${file}: bin ${bin}`);
-    const key = KEY(row["class"] ?? "", row["route"] ?? "", row["phase"] ?? "");
+    const key = keyOfPool(row["class"] ?? "", row["route"] ?? "", row["phase"] ?? "");
     const bins = pool.get(key) ?? [];
     bins.push(bin);
     pool.set(key, bins);
   }
   const absent = CELLS.flatMap(({ of, route }) =>
-    PHASES.map((phase) => KEY(of, route, phase)),
+    PHASES.map((phase) => keyOfPool(of, route, phase)),
   ).find((key) => !pool.has(key));
   if (absent !== undefined) throw new Error(`${file}: no row of ${absent}`);
   return pool;
@@ -70,7 +71,7 @@ export function drawPool(seed: number, size = 20_000): Pool {
   return new Map(
     CELLS.flatMap(({ of, route }) =>
       PHASES.map((phase): [string, number[]] => [
-        KEY(of, route, phase),
+        keyOfPool(of, route, phase),
         Array.from({ length: size }, () => bin(of, phase)),
       ]),
     ),
@@ -84,7 +85,7 @@ function openTraffic(pool: Pool, random: Random): (phase: Phase) => Drawn {
   const choose = openAlias(CELLS.map(({ share }) => share));
   return (phase) => {
     const cell = CELLS[choose(random)];
-    const bins = cell && pool.get(KEY(cell.of, cell.route, phase));
+    const bins = cell && pool.get(keyOfPool(cell.of, cell.route, phase));
     if (!cell || !bins) throw new Error("no such cell");
     const isBot = cell.of === "crude" || cell.of === "stealth";
     return { route: cell.route, isBot, bin: bins[random.below(bins.length)] ?? 0 };

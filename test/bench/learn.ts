@@ -1,11 +1,12 @@
 /**
  * The acceptance figures of certificates, in full. `npm run bench -- learn [POOL.csv]`: the pool
- * has the bins of a recorded release (class,route,phase,bin); without one they are simulated.
+ * has the bins of a recorded release (class,route,phase,bin); without one the demo's traffic is scored.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { openRandom } from "../../control/demo/random.ts";
-import { type BreakerRow, drawPool, readPool, runBreaker } from "./breaker.ts";
+import { type BreakerRow, readPool, runBreaker } from "./breaker.ts";
 import { drawChart } from "./chart.ts";
+import { drawDemoPool } from "./demo-pool.ts";
 import {
   type LookRow,
   mostViolations,
@@ -167,6 +168,9 @@ function writeReport(checks: readonly Check[], oneLook: readonly LookRow[]): voi
   console.log(text);
 }
 
+/** Requests before and after the release that the breaker's runs are drawn from. */
+const POOL_REQUESTS = 40_000;
+
 /** Runs all rows; true when each holds. */
 export async function benchLearn([file]: readonly string[]): Promise<boolean> {
   const look = (cells: number): LookRow[] =>
@@ -175,8 +179,8 @@ export async function benchLearn([file]: readonly string[]): Promise<boolean> {
   const repeated = runRepeated("repeated", LOOK_SIZES, RUNS, 200, FINE);
   const onceEach = runRepeated("one", LOOK_SIZES, RUNS, 201, FINE);
   const tooHigh = runTooHigh(0.03, LOOK_SIZES, RUNS, openRandom(202).unit);
-  const pool = file === undefined ? drawPool(300) : readPool(file);
-  const name = file === undefined ? "simulated bins" : "recorded bins";
+  const pool = file === undefined ? await drawDemoPool(300, POOL_REQUESTS) : readPool(file);
+  const name = file === undefined ? "bins of the demo's traffic" : "recorded bins";
   const restarting = runBreaker(pool, BREAKER_RUNS, 301, "restarting");
   const single = runBreaker(pool, BREAKER_RUNS, 301, "single");
   const checks = [
