@@ -38,6 +38,15 @@ const lines = listShellLines();
 const elsewhere = mkdtempSync(join(tmpdir(), "limen-readme-"));
 afterAll(() => rmSync(elsewhere, { recursive: true }));
 
+describe("README.md", () => {
+  it("shows the run of the demo that control/demo/demo.txt holds", () => {
+    const shown = /<!-- demo: begin -->\n```text\n([\s\S]*?)```\n<!-- demo: end -->/.exec(
+      readFileSync(join(ROOT, "README.md"), "utf8"),
+    );
+    expect(shown?.[1]).toBe(readFileSync(join(ROOT, "control/demo/demo.txt"), "utf8"));
+  });
+});
+
 describe("shell blocks of the README files", () => {
   it("are there", () => {
     expect(lines.length).toBeGreaterThan(3);
