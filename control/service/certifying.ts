@@ -158,7 +158,7 @@ export function certifyTag(input: CertifyInput): CertifyAnswer {
         group.segments.map((segment) => [segment, certificate] as const),
       ),
     ),
-    why: why.length > 0 ? `${input.model} ${input.tag}: ${why.join("; ")}` : "",
+    why: why.length > 0 ? `model ${input.model}, tag ${input.tag}: ${why.join("; ")}` : "",
     waiting: waiting.length > 0 ? waiting.map(({ said }) => said).join("; ") : null,
   };
 }

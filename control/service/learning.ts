@@ -133,7 +133,7 @@ function lookAtObjective(
   const seen = answer.views.map(
     (one) => `${percent(one.liveShare)} -> ${percent(one.share)} of ${one.decisions}`,
   );
-  const why = `${model.name} ${tag}: ${text}: ${seen.join(", ")} decisions`;
+  const why = `model ${model.name}, tag ${tag}: ${text}: ${seen.join(", ")} decisions`;
   return { cuts: Object.fromEntries(cuts), why, waiting: null, view };
 }
 
