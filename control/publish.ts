@@ -6,6 +6,7 @@ import {
   type LearnedCuts,
   type LoadedModel,
   type Secrets,
+  scopeOf,
 } from "./desired.ts";
 import { LimenError } from "./errors.ts";
 import { type Candidate, judge } from "./gate/gate.ts";
@@ -123,14 +124,20 @@ const publishedOf = (built: Built, changed: boolean): Published => ({
 });
 
 /** Every reason of the gate against a table; empty when it passes. */
-function findReasons({ parts, bounds, live }: State, built: Built, lane: Candidate["lane"]) {
+function findReasons({ parts, bounds, live }: State, built: Built, wish: Wish) {
+  // Of several tags the first decides: a push that keeps each segment's step keeps the whole's too.
+  const scopes = parts.models.map(({ name, tagNames }, index) => {
+    const own = wish.own[index];
+    return [name, own ? scopeOf(own, tagNames[0] ?? "") : "overall"] as const;
+  });
   const verdict = judge({
     live: live.table.models.length > 0 ? live.table : null,
     table: built.table,
     bytes: built.bytes,
     bounds,
     counts: parts.counts(),
-    lane,
+    scopes: Object.fromEntries(scopes),
+    lane: wish.lane,
     validate: parts.validate,
   });
   if (verdict.pass) return [];
@@ -189,7 +196,7 @@ async function make(state: State, wish: Wish, what: "pushed" | "on"): Promise<Pu
     return publishedOf(state.live, false);
   }
   const built = want(state, wish, history.live().serial + 1);
-  const reasons = findReasons(state, built, wish.lane);
+  const reasons = findReasons(state, built, wish);
   if (reasons.length > 0) {
     await history.append([{ ...proposalOf(state, built, wish), what: "refused", reasons }]);
     throw refusal(reasons);
@@ -242,7 +249,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
     preview(wish) {
       if (isLive(state, wish)) return publishedOf(state.live, false);
       const built = want(state, wish, parts.history.live().serial + 1);
-      const reasons = findReasons(state, built, wish.lane);
+      const reasons = findReasons(state, built, wish);
       if (reasons.length > 0) throw refusal(reasons);
       return publishedOf(built, true);
     },

@@ -1,15 +1,9 @@
 /** The key `labels` of limen.yaml: where labels come from, and what silence means. */
 import { z } from "zod";
+import { RESPONSE_FLAGS } from "./collect/response-flags.ts";
 import { duration, UNIT_MS } from "./duration.ts";
 import type { LabelSettings, LabelSource } from "./learn/join/sources.ts";
 
-/** Names of Envoy's response flags, in the order of envoy.data.accesslog.v3.ResponseFlags. */
-const FLAGS = [
-  "LH UH UT LR UR UF UC UO NR DI FI RL UAEX RLSE DC URX SI IH DPE UMSDR RFCF NFCF DT UPE NC OM",
-  "DF DO DR UDO",
-]
-  .join(" ")
-  .split(" ");
 const SOURCES_MAX = 16;
 const WINDOW_MIN_MS = 1_000;
 const WINDOW_MAX_MS = 30 * UNIT_MS.d;
@@ -49,9 +43,9 @@ const isOwn = ({ from }: Given): boolean => from === "status" || from === "flag"
 /** Why one positive of a status or flag source is none, or null. */
 function findPositiveFault({ from }: Given, positive: number | string): string | null {
   if (from === "flag") {
-    return FLAGS.includes(String(positive))
+    return RESPONSE_FLAGS.includes(String(positive))
       ? null
-      : `${positive} is no response flag; one of ${FLAGS.join(", ")}`;
+      : `${positive} is no response flag; one of ${RESPONSE_FLAGS.join(", ")}`;
   }
   if (typeof positive === "number" || CODES.test(positive)) return null;
   return `${positive} is no status; a number like 401, or "4xx"`;
@@ -119,7 +113,10 @@ function codesOf({ from, positive = [] }: Given): [number, number][] {
 
 function flagsOf({ from, positive = [] }: Given): number {
   if (from !== "flag") return 0;
-  return positive.reduce<number>((bits, one) => bits | (1 << FLAGS.indexOf(String(one))), 0);
+  return positive.reduce<number>(
+    (bits, one) => bits | (1 << RESPONSE_FLAGS.indexOf(String(one))),
+    0,
+  );
 }
 
 function ratePerMs(text: string): number {

@@ -5,11 +5,11 @@ import { z } from "zod";
 import { duration, UNIT_MS } from "./duration.ts";
 import { LimenError } from "./errors.ts";
 import type { LabelSettings } from "./learn/join/sources.ts";
+import { LOOPBACK_ADDRESS } from "./loopback.ts";
 import { labelsSchema, resolveLabels } from "./settings-labels.ts";
 import { type HookSettings, notifySchema, resolveHooks } from "./settings-notify.ts";
 import { parseStrict } from "./strict.ts";
 
-const HOST_PORT = /^(127\.0\.0\.1|localhost|\[::1\]):(\d{1,5})$/;
 const SIZE = /^(\d+(?:\.\d+)?)(KiB|MiB|GiB)$/;
 const UNIT_BYTES = { KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
 
@@ -25,7 +25,7 @@ const size = z
 const address = z
   .string()
   .regex(
-    HOST_PORT,
+    LOOPBACK_ADDRESS,
     "127.0.0.1:PORT, localhost:PORT or [::1]:PORT; other addresses are refused until listeners check who calls",
   );
 const share = z.number().min(0, "a share from 0 to 1").max(1, "a share from 0 to 1");

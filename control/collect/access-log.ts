@@ -8,6 +8,7 @@ import {
 } from "@grpc/grpc-js";
 import { LimenError } from "../errors.ts";
 import type { NewEvent } from "../events/log.ts";
+import { LOOPBACK_ADDRESS } from "../loopback.ts";
 import { type Decoded, decodeEntry, type HashId, rejectEvent, type Sender } from "./decode.ts";
 import { createIntake, type Intake, type IntakeCounters, type IntakeOptions } from "./intake.ts";
 import {
@@ -161,14 +162,12 @@ export function addAccessLogService(server: Server, options: CollectOptions): Co
   };
 }
 
-const LOOPBACK = /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|\[::1\]):\d{1,5}$/;
-
 /** The service on a port of its own; `address` is HOST:PORT on loopback, port 0 for any. */
 export async function startAccessLogServer(
   options: CollectOptions & { address: string },
 ): Promise<Collector & { port: number }> {
   const { address, ...rest } = options;
-  if (!LOOPBACK.test(address)) {
+  if (!LOOPBACK_ADDRESS.test(address)) {
     throw new LimenError(
       "usage",
       `access-log service: ${address} is not on loopback; use 127.0.0.1:PORT until listeners check who calls`,

@@ -34,7 +34,6 @@ export type DecisionRecord = {
   vector: Float32Array | null;
 };
 
-export const NO_TABLE_DIGEST = "0".repeat(16);
 const MODE_LAST = decision.MODE_TAG;
 const STATUS_LAST = decision.STATUS_UNSCORED;
 

@@ -1,11 +1,6 @@
 import * as decision from "../../models/decision.ts";
+import { RESPONSE_FLAGS } from "../collect/response-flags.ts";
 import type { DecisionClass } from "./view.ts";
-
-/** Short names of Envoy's response flags: field n of ResponseFlags is bit n - 1. */
-const FLAGS =
-  "LH UH UT LR UR UF UC UO NR DI FI RL UAEX RLSE DC URX SI IH DPE UMSDR RFCF NFCF DT UPE NC OM DF DR".split(
-    " ",
-  );
 
 /** The upstream gave no whole answer, whatever code went to the client. */
 const UPSTREAM_FLAGS = ["UH", "UT", "UR", "UF", "UC", "UO", "URX", "UMSDR", "UPE", "DF"];
@@ -15,7 +10,7 @@ const CLIENT_FLAGS = ["DC", "DR"];
 export function nameFlags(bits: number): string[] {
   return Array.from({ length: 32 }, (_, bit) => bit)
     .filter((bit) => ((bits >>> bit) & 1) === 1)
-    .map((bit) => FLAGS[bit] ?? `flag ${bit + 1}`);
+    .map((bit) => RESPONSE_FLAGS[bit] ?? `flag ${bit + 1}`);
 }
 
 const FAILED: readonly number[] = [

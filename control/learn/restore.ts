@@ -189,16 +189,3 @@ export async function restoreState(log: EventLog, settings: FoldSettings): Promi
   retireCohorts(state);
   return state;
 }
-
-/**
- * All closed cohorts of labels that a partition's records hold, ascending: more than a state keeps
- * in memory. `joining` says which window and length.
- */
-export async function readClosedCohorts(
-  log: EventLog,
-  state: LearnState,
-): Promise<LabelledCohort[]> {
-  if (!state.joining) return [];
-  const records = await collectRecords(log, state.settings.partition);
-  return buildClosed(records, state.joining.join.settings);
-}

@@ -6,11 +6,11 @@ import {
   type ServiceDefinition,
 } from "@grpc/grpc-js";
 import { LimenError } from "../errors.ts";
+import { LOOPBACK_ADDRESS } from "../loopback.ts";
 import { type DiscoveryRequest, DiscoveryRequestSchema } from "./proto/discovery_pb.ts";
 
 export type Call = ServerDuplexStream<DiscoveryRequest, Buffer>;
 
-const LOOPBACK = /^(127\.0\.0\.1|localhost|\[::1\]):(\d{1,5})$/;
 const PATH = "/envoy.service.extension.v3.ExtensionConfigDiscoveryService/StreamExtensionConfigs";
 
 const SERVICE: ServiceDefinition = {
@@ -43,7 +43,7 @@ const OPTIONS = {
 
 /** Refuses any address that others can reach, since nobody checks yet who calls. */
 export function checkLoopback(address: string): void {
-  if (LOOPBACK.test(address)) return;
+  if (LOOPBACK_ADDRESS.test(address)) return;
   throw new LimenError(
     "refused",
     `xds: ${address} is not a loopback address, use 127.0.0.1:PORT until identity exists`,

@@ -105,6 +105,21 @@ describe("createPublisher", () => {
     expect([publisher.live().digest, (await whats()).at(-1)]).toEqual([before, "refused"]);
   });
 
+  it("judges the step of each segment by itself where each has its own objective", async () => {
+    const { publisher } = await aPublisher();
+    const wishOf = (scope: string, login: number) =>
+      aWish({
+        own: [checkModelSettings({ bot: { objective: "alert:0.05", scope } }, "test")],
+        learned: { "bot/rest/bot": 3000, "bot/login/bot": login },
+      });
+    await publisher.resume(wishOf("overall", 4000));
+    // Nothing is recorded of login: all segments together may still judge it, login alone may not.
+    await expect(publisher.publish(wishOf("segment", 3900))).rejects.toThrow(
+      /step: bot\/login\/bot/,
+    );
+    expect((await publisher.publish(wishOf("overall", 3900))).changed).toBe(true);
+  });
+
   it("shows what a wish would do without doing it", async () => {
     const { publisher, sent, whats } = await aPublisher();
     await publisher.resume(aWish());
