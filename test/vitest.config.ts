@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-// Two projects: `fast` runs side by side; `real` starts programs (Envoy), one file at a time,
+// Two projects: `fast` runs side by side; `real` starts programs (Envoy, Kafka), one file at a time,
 // because two cores do not carry more and ports are taken from one counter.
 export default defineConfig({
   test: {
@@ -20,7 +20,7 @@ export default defineConfig({
           name: "real",
           // After the fast ones: what they claim of time and rate is not to be read under their load.
           sequence: { groupOrder: 1 },
-          include: ["test/envoy/**/*.test.ts"],
+          include: ["test/envoy/**/*.test.ts", "test/kafka/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,

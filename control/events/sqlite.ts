@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import { LimenError } from "../errors.ts";
 import type { EventLog, NewEvent, StoredEvent, Topic } from "./log.ts";
-import { TOPICS } from "./log.ts";
+import { TOPICS, VALUE_BYTES_MAX } from "./log.ts";
 import { choosePartition } from "./partition.ts";
 import { explain, openFile, usedBytes } from "./sqlite-file.ts";
 
@@ -16,8 +16,6 @@ export type SqliteOptions = {
   now?: () => number;
 };
 
-/** Decisions of one table are a megabyte at most; nothing else comes near. */
-export const VALUE_BYTES_MAX = 4_194_304;
 const PARTITIONS_MAX = 1024;
 const OFFSETS_MAX = 2n ** 48n;
 /** How often expired events are looked for, and how many go at once: the caller waits for it. */
@@ -86,7 +84,13 @@ function readEnds(database: DatabaseSync): Map<number, End> {
 }
 
 function checkBatch(store: Store, batch: readonly NewEvent[]): void {
-  for (const { topic, value } of batch) {
+  for (const { topic, value, partition = 0 } of batch) {
+    if (!(partition >= 0 && partition < store.partitions)) {
+      throw new LimenError(
+        "input",
+        `event log: no partition ${partition}, there are ${store.partitions}`,
+      );
+    }
     if (!TOPICS.includes(topic)) {
       throw new LimenError("input", `event log: no topic ${topic}; one of ${TOPICS.join(", ")}`);
     }
@@ -108,7 +112,8 @@ function checkBatch(store: Store, batch: readonly NewEvent[]): void {
 function insert(store: Store, event: NewEvent, time: number, ends: Map<number, End>): void {
   const { statements } = store;
   const { topic, key, value, headers = {} } = event;
-  const shelf = shelfOf(topic, choosePartition(key, store.partitions));
+  const partition = event.partition ?? choosePartition(key, store.partitions);
+  const shelf = shelfOf(topic, partition);
   const end = ends.get(shelf) ?? store.ends.get(shelf) ?? { next: 0n, time: 0 };
   const position = positionOf(shelf, end.next);
   const text = Object.keys(headers).length > 0 ? JSON.stringify(headers) : null;
@@ -236,6 +241,7 @@ function logOf(store: Store): EventLog {
     end: (topic, partition) =>
       attempt(store, () => store.ends.get(shelfOf(topic, partition))?.next ?? 0n),
     partitions: () => store.partitions,
+    hasOneClock: true,
     close: async () => {
       if (store.database.isOpen) store.database.close();
     },

@@ -16,8 +16,8 @@ export function createMemoryLog(options: MemoryLogOptions = {}): EventLog {
     return found;
   };
   let lastTime = 0;
-  const add = ({ topic, key, value, headers = {} }: NewEvent): void => {
-    const partition = choosePartition(key, partitions);
+  const add = ({ topic, key, value, headers = {}, ...given }: NewEvent): void => {
+    const partition = given.partition ?? choosePartition(key, partitions);
     const events = shelf(topic, partition);
     const last = events.at(-1);
     lastTime = Math.max(now(), lastTime);
@@ -43,6 +43,7 @@ export function createMemoryLog(options: MemoryLogOptions = {}): EventLog {
         .slice(0, max),
     end: async (topic, partition) => (shelf(topic, partition).at(-1)?.offset ?? -1n) + 1n,
     partitions: () => partitions,
+    hasOneClock: true,
     close: async () => undefined,
   };
 }

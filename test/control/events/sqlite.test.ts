@@ -5,12 +5,13 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { EventLog, NewEvent, Topic } from "../../../control/events/log.ts";
 import {
-  openSqliteLog,
-  type SqliteOptions,
+  type EventLog,
+  type NewEvent,
+  type Topic,
   VALUE_BYTES_MAX,
-} from "../../../control/events/sqlite.ts";
+} from "../../../control/events/log.ts";
+import { openSqliteLog, type SqliteOptions } from "../../../control/events/sqlite.ts";
 import { describeConformance, readAll } from "../../support/log-conformance.ts";
 import { createMemoryLog } from "../../support/memory-log.ts";
 
