@@ -73,7 +73,8 @@ export function readSecrets(bytes: Uint8Array): Secrets {
   };
 }
 
-function newSecrets(): Secrets {
+/** For a log that holds no table yet. */
+export function newSecrets(): Secrets {
   return { salt: randomBytes(8).readBigUInt64LE(), tokenKey: new Uint8Array(randomBytes(16)) };
 }
 
@@ -207,6 +208,15 @@ async function make(state: State, wish: Wish, what: "pushed" | "on"): Promise<Pu
   return publishedOf(built, true);
 }
 
+/** Another process may have turned off: then it is its base table that is live. */
+function liveOf(state: State): Built {
+  const { off, table } = state.parts.history.live();
+  if (off !== null && table !== null && table.digest !== state.live.digest) {
+    state.live = build(baseTable(state.secrets, table.serial));
+  }
+  return state.live;
+}
+
 async function turnOff(state: State, by: string, why: string): Promise<Published> {
   const { history, send } = state.parts;
   const built = build(baseTable(state.secrets, history.live().serial + 1));
@@ -240,7 +250,7 @@ export function createPublisher(parts: PublisherParts): Publisher {
   const live = build(baseTable(secrets, past.serial));
   const state: State = { parts, secrets, bounds: boundsInBins(parts.models), live };
   return {
-    live: () => state.live,
+    live: () => liveOf(state),
     secrets,
     resume: (wish) => resume(state, wish),
     publish: (wish) => make(state, wish, "pushed"),

@@ -15,6 +15,7 @@ export const WHATS = [
   "applied",
   "alarm",
   "epoch",
+  "claimed",
 ] as const;
 export type What = (typeof WHATS)[number];
 
@@ -37,6 +38,8 @@ export type NewHistoryEvent = {
   applied?: Record<string, string>;
   staged?: boolean;
   epochs?: Record<string, string>;
+  /** Set by the history: the claim its writer decides by. */
+  term?: number;
 };
 
 const FORMAT = 1;

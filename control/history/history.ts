@@ -1,7 +1,7 @@
 import { LimenError } from "../errors.ts";
 import type { EventLog } from "../events/log.ts";
 import { decodeEvent, encodeEvent, type HistoryEvent, type NewHistoryEvent } from "./event.ts";
-import { type Live, NOTHING_LIVE, replayEvent } from "./replay.ts";
+import { isDecided, type Live, NOTHING_LIVE, replayEvent } from "./replay.ts";
 
 const TOPIC = "limen.tables";
 /** The order of tables is one order, so all of it is in one partition. */
@@ -12,38 +12,112 @@ const PAGE = 500;
 export type HistoryEntry = { n: number; time: number; event: HistoryEvent };
 
 export type History = {
+  /** As far as the log was read. */
   live(): Live;
-  /** Resolves when the events survive a kill; refuses a fault before anything is written. */
+  /** Reads on to the log's end. */
+  refresh(): Promise<Live>;
+  /**
+   * Resolves when the events survive a kill and were read back. Refuses a fault before anything is
+   * written; "refused" as well when another process decides by now, and then they count for nothing.
+   */
   append(events: readonly NewHistoryEvent[]): Promise<Live>;
+  /** What proxies answered: appended as it is. */
+  note(events: readonly NewHistoryEvent[]): Promise<void>;
+  /**
+   * Takes over deciding, with a serial above all before: what an earlier decider still writes is
+   * passed by. Throws "refused" when another one was faster. Needed where several processes can write.
+   */
+  claim(by: string): Promise<void>;
+  /** Nobody claimed since this process did. */
+  isDecider(): boolean;
   /** At most `max` entries with n >= `from`. */
   read(from: number, max: number): Promise<HistoryEntry[]>;
 };
 
-/** Reads the history of a log and goes on with it. One writer at a time. */
-export async function openHistory(log: EventLog): Promise<History> {
-  let live = await replayLog(log);
-  let last: Promise<unknown> = Promise.resolve();
+type State = {
+  log: EventLog;
+  live: Live;
+  /** Offset to read on at. */
+  next: bigint;
+  /** Of this process's claim; 0 without one. */
+  term: number;
+  onEvent: (event: HistoryEvent) => void;
+};
 
-  async function write(events: readonly NewHistoryEvent[]): Promise<Live> {
-    const batch = events.map((event) => encodeEvent(event));
-    // Checked and booked as a reader will see them, so that a restart comes to the same state.
-    let next = live;
-    for (const [index, event] of events.entries()) {
-      checkEvent(next, event);
-      next = replayEvent(next, decodeEvent(batch[index] ?? new Uint8Array()));
+/** Reads on to the end the log has now. */
+async function catchUp(state: State): Promise<void> {
+  const { log } = state;
+  const end = await log.end(TOPIC, PARTITION);
+  while (state.next < end) {
+    const page = await log.read(TOPIC, PARTITION, state.next, PAGE);
+    for (const { offset, value } of page) {
+      const event = decodeEvent(value ?? new Uint8Array());
+      state.live = replayEvent(state.live, event);
+      state.next = offset + 1n;
+      state.onEvent(event);
     }
-    await log.append(batch.map((value) => ({ topic: TOPIC, key: null, value })));
-    live = next;
-    return live;
+    // A transaction's marker at the end has an offset, but is no event.
+    if (page.length === 0) return;
   }
+}
 
+function checkTerm({ live, term }: State): void {
+  if (live.term === term) return;
+  const text = `history: ${live.decider} decides since serial ${live.term}`;
+  throw new LimenError("refused", `${text}; ask there`);
+}
+
+async function write(state: State, events: readonly NewHistoryEvent[]): Promise<Live> {
+  await catchUp(state);
+  const isDecision = events.some(({ what }) => isDecided(what));
+  if (isDecision) checkTerm(state);
+  const batch = events.map((event) => encodeEvent({ ...event, term: state.term }));
+  // Checked as a reader will see them, so that a restart comes to the same state.
+  let next = state.live;
+  for (const [index, event] of events.entries()) {
+    checkEvent(next, event);
+    next = replayEvent(next, decodeEvent(batch[index] ?? new Uint8Array()));
+  }
+  await state.log.append(batch.map((value) => ({ topic: TOPIC, key: null, value })));
+  await catchUp(state);
+  if (isDecision) checkTerm(state);
+  return state.live;
+}
+
+async function claim(state: State, by: string): Promise<void> {
+  await catchUp(state);
+  const tableSerial = state.live.serial + 1;
+  const event = { what: "claimed", at: Date.now(), by, why: "decides from here on", tableSerial };
+  const value = encodeEvent(event as NewHistoryEvent);
+  await state.log.append([{ topic: TOPIC, key: null, value }]);
+  await catchUp(state);
+  state.term = tableSerial;
+  // Of two claims with one serial the first holds.
+  if (state.live.decider !== by) state.term = 0;
+  checkTerm(state);
+}
+
+/** Reads the history of a log and goes on with it; `onEvent` is told of each event, old and new. */
+export async function openHistory(
+  log: EventLog,
+  onEvent: (event: HistoryEvent) => void = () => undefined,
+): Promise<History> {
+  const state: State = { log, live: NOTHING_LIVE, next: 0n, term: 0, onEvent };
+  await catchUp(state);
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <Value>(job: () => Promise<Value>): Promise<Value> => {
+    const mine = last.then(job);
+    last = mine.catch(() => {});
+    return mine;
+  };
   return {
-    live: () => live,
-    append(events) {
-      const written = last.then(() => write(events));
-      last = written.catch(() => {});
-      return written;
-    },
+    live: () => state.live,
+    refresh: () => inTurn(() => catchUp(state)).then(() => state.live),
+    append: (events) => inTurn(() => write(state, events)),
+    note: (events) =>
+      log.append(events.map((event) => ({ topic: TOPIC, key: null, value: encodeEvent(event) }))),
+    claim: (by) => inTurn(() => claim(state, by)),
+    isDecider: () => state.live.term === state.term,
     async read(from, max) {
       const stored = await log.read(TOPIC, PARTITION, BigInt(from), max);
       return stored.map(({ offset, time, value }) => ({
@@ -53,20 +127,6 @@ export async function openHistory(log: EventLog): Promise<History> {
       }));
     },
   };
-}
-
-/** The state a log adds up to. */
-export async function replayLog(log: EventLog): Promise<Live> {
-  let live = NOTHING_LIVE;
-  let from = 0n;
-  for (;;) {
-    const page = await log.read(TOPIC, PARTITION, from, PAGE);
-    for (const { offset, value } of page) {
-      live = replayEvent(live, decodeEvent(value ?? new Uint8Array()));
-      from = offset + 1n;
-    }
-    if (page.length === 0) return live;
-  }
 }
 
 function checkEvent(live: Live, event: NewHistoryEvent): void {

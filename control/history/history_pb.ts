@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file history/history.proto.
  */
 export const file_history_history: GenFile = /*@__PURE__*/
-  fileDesc("ChVoaXN0b3J5L2hpc3RvcnkucHJvdG8SEGxpbWVuLmhpc3RvcnkudjEixgQKDEhpc3RvcnlFdmVudBIOCgZmb3JtYXQYASABKA0SDAoEd2hhdBgCIAEoCRIKCgJhdBgDIAEoARIKCgJieRgEIAEoCRILCgN3aHkYBSABKAkSFAoMdGFibGVfc2VyaWFsGAYgASgNEhQKDHRhYmxlX2RpZ2VzdBgHIAEoCRIXCg9yZXNvdXJjZV9kaWdlc3QYCCABKAkSDQoFdGFibGUYCSABKAwSDwoHcmVhc29ucxgKIAMoCRIMCgRub2RlGAsgASgJEhAKCHJlc291cmNlGAwgASgJEgoKAm1zGA0gASgBEkUKDGxlYXJuZWRfY3V0cxgOIAMoCzIvLmxpbWVuLmhpc3RvcnkudjEuSGlzdG9yeUV2ZW50LkxlYXJuZWRDdXRzRW50cnkSPAoHYXBwbGllZBgPIAMoCzIrLmxpbWVuLmhpc3RvcnkudjEuSGlzdG9yeUV2ZW50LkFwcGxpZWRFbnRyeRIOCgZzdGFnZWQYECABKAgSOgoGZXBvY2hzGBEgAygLMioubGltZW4uaGlzdG9yeS52MS5IaXN0b3J5RXZlbnQuRXBvY2hzRW50cnkaMgoQTGVhcm5lZEN1dHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKA06AjgBGi4KDEFwcGxpZWRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi0KC0Vwb2Noc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFiBnByb3RvMw");
+  fileDesc("ChVoaXN0b3J5L2hpc3RvcnkucHJvdG8SEGxpbWVuLmhpc3RvcnkudjEi1AQKDEhpc3RvcnlFdmVudBIOCgZmb3JtYXQYASABKA0SDAoEd2hhdBgCIAEoCRIKCgJhdBgDIAEoARIKCgJieRgEIAEoCRILCgN3aHkYBSABKAkSFAoMdGFibGVfc2VyaWFsGAYgASgNEhQKDHRhYmxlX2RpZ2VzdBgHIAEoCRIXCg9yZXNvdXJjZV9kaWdlc3QYCCABKAkSDQoFdGFibGUYCSABKAwSDwoHcmVhc29ucxgKIAMoCRIMCgRub2RlGAsgASgJEhAKCHJlc291cmNlGAwgASgJEgoKAm1zGA0gASgBEkUKDGxlYXJuZWRfY3V0cxgOIAMoCzIvLmxpbWVuLmhpc3RvcnkudjEuSGlzdG9yeUV2ZW50LkxlYXJuZWRDdXRzRW50cnkSPAoHYXBwbGllZBgPIAMoCzIrLmxpbWVuLmhpc3RvcnkudjEuSGlzdG9yeUV2ZW50LkFwcGxpZWRFbnRyeRIOCgZzdGFnZWQYECABKAgSOgoGZXBvY2hzGBEgAygLMioubGltZW4uaGlzdG9yeS52MS5IaXN0b3J5RXZlbnQuRXBvY2hzRW50cnkSDAoEdGVybRgSIAEoDRoyChBMZWFybmVkQ3V0c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDToCOAEaLgoMQXBwbGllZEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaLQoLRXBvY2hzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AWIGcHJvdG8z");
 
 /**
  * @generated from message limen.history.v1.HistoryEvent
@@ -27,7 +27,7 @@ export type HistoryEvent = Message<"limen.history.v1.HistoryEvent"> & {
   format: number;
 
   /**
-   * proposed refused pushed acked nacked off on applied alarm epoch; a reader passes by other words.
+   * proposed refused pushed acked nacked off on applied alarm epoch claimed; a reader passes by other words.
    *
    * @generated from field: string what = 2;
    */
@@ -125,6 +125,14 @@ export type HistoryEvent = Message<"limen.history.v1.HistoryEvent"> & {
    * @generated from field: map<string, string> epochs = 17;
    */
   epochs: { [key: string]: string };
+
+  /**
+   * Serial of the claim its writer decides by; 0 where only one process can write. Readers pass by
+   * what a decider wrote after another one claimed.
+   *
+   * @generated from field: uint32 term = 18;
+   */
+  term: number;
 };
 
 /**

@@ -1,4 +1,4 @@
-import type { HistoryEvent } from "./event.ts";
+import type { HistoryEvent, What } from "./event.ts";
 
 export type LiveTable = {
   bytes: Uint8Array;
@@ -27,6 +27,9 @@ export type Live = {
   alarm: { at: number; why: string } | null;
   /** Epochs of certified objectives, as they were written. */
   epochs: Readonly<Record<string, string>>;
+  /** Serial of the newest claim, and who made it: only that process decides. 0 without a claim. */
+  term: number;
+  decider: string;
 };
 
 export const NOTHING_LIVE: Live = {
@@ -38,14 +41,33 @@ export const NOTHING_LIVE: Live = {
   refused: [],
   alarm: null,
   epochs: {},
+  term: 0,
+  decider: "",
 };
+
+/** What only the process that decides may write. `off` is not among them: any process may stop. */
+const DECIDED: readonly string[] = [
+  "proposed",
+  "refused",
+  "pushed",
+  "on",
+  "applied",
+  "alarm",
+  "epoch",
+] satisfies What[];
+
+export const isDecided = (what: string): boolean => DECIDED.includes(what);
 
 /** Refusals kept; the oldest go first. */
 export const REFUSED_MAX = 10_000;
 
-/** One more event. An entry that came twice, or a table with a serial that does not grow,
- * changes nothing: the log may hold the same batch twice. */
+/**
+ * One more event. An entry that came twice, or a table with a serial that does not grow, changes
+ * nothing: the log may hold the same batch twice. Nor does what a decider wrote after another one
+ * claimed, nor the second of two claims of one serial: so the log itself says who decides.
+ */
 export function replayEvent(before: Live, event: HistoryEvent): Live {
+  if (isDecided(event.what) && event.term < before.term) return before;
   const began = Object.keys(event.epochs).length > 0;
   const live = began ? { ...before, epochs: { ...before.epochs, ...event.epochs } } : before;
   switch (event.what) {
@@ -63,6 +85,8 @@ export function replayEvent(before: Live, event: HistoryEvent): Live {
       return { ...live, applied: { ...live.applied, ...event.applied } };
     case "nacked":
       return replayNack(live, event);
+    case "claimed":
+      return replayClaim(live, event);
     default:
       return live;
   }
@@ -86,6 +110,11 @@ function replayTable(live: Live, event: HistoryEvent, isActing: boolean): Live {
     at: event.at,
   };
   return { ...live, table, serial: table.serial, acting: isActing ? table : live.acting };
+}
+
+function replayClaim(live: Live, { tableSerial, by }: HistoryEvent): Live {
+  if (tableSerial <= live.serial) return live;
+  return { ...live, serial: tableSerial, term: tableSerial, decider: by };
 }
 
 function replayNack(live: Live, event: HistoryEvent): Live {
