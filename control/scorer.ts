@@ -4,6 +4,7 @@ import { HEADER_BYTES_MAX, TABLE_BYTES_MAX } from "../models/limits.ts";
 import { SOURCE_ADDRESS, SOURCE_MTLS } from "../models/measures.ts";
 import * as refusals from "../models/refusals.ts";
 import { LimenError } from "./errors.ts";
+import { explainBuild, INSTALLATION } from "./installation.ts";
 
 /** A header or a value of it: text is sent as Latin-1, one byte a character. */
 export type HeaderBytes = string | Uint8Array;
@@ -89,7 +90,7 @@ type Core = {
   murmur3: (length: number) => number;
 };
 
-const FILE = join(import.meta.dirname, "../build/offline.wasm");
+const FILE = join(INSTALLATION.root, "build", "offline.wasm");
 const MAC_BYTES = 8;
 const PROPERTY_BYTES = 256;
 
@@ -98,7 +99,7 @@ let compiled: WebAssembly.Module | undefined;
 function compileCore(): WebAssembly.Module {
   if (compiled) return compiled;
   if (!existsSync(FILE)) {
-    throw new LimenError("missing", "build/offline.wasm is not there; run `npm run -s build`");
+    throw new LimenError("missing", `${FILE}: is not there; ${explainBuild(INSTALLATION)}`);
   }
   compiled = new WebAssembly.Module(new Uint8Array(readFileSync(FILE)));
   return compiled;

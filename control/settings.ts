@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
-import { basename, dirname, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { parseDocument } from "yaml";
 import { z } from "zod";
 import { duration, UNIT_MS } from "./duration.ts";
 import { LimenError } from "./errors.ts";
+import { INSTALLATION } from "./installation.ts";
 import type { LabelSettings } from "./learn/join/sources.ts";
 import { LOOPBACK_ADDRESS } from "./loopback.ts";
 import { labelsSchema, resolveLabels } from "./settings-labels.ts";
@@ -233,9 +234,19 @@ function checkKeep({ labels, keep }: Settings, where: string): void {
   throw new LimenError("input", `${where}: keep.decisions: ${text}; keep more or shorten window`);
 }
 
+/** The model of a service without a file: the folder's own, else the one that comes with Limen. */
+function defaultSettings(folder: string): Settings {
+  const given = { limen: 1, models: ["models/bot"] };
+  if (existsSync(resolve(folder, "models/bot"))) return parseSettings(given, null, folder);
+  const model = join(INSTALLATION.root, "models", "bot");
+  const settings = parseSettings({ ...given, models: [model] }, null, folder);
+  const line = `models: ${model} (it comes with limen; there is no models/bot in ${folder})`;
+  return { ...settings, defaults: [line, ...settings.defaults] };
+}
+
 /** Reads and checks a limen.yaml; without a file every value is its default. */
 export function readSettings(file: string | null, folder: string): Settings {
-  if (file === null) return parseSettings({ limen: 1, models: ["models/bot"] }, null, folder);
+  if (file === null) return defaultSettings(folder);
   const path = resolve(folder, file);
   return parseSettings(readYaml(path), file, dirname(path));
 }

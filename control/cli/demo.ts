@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { writePicture } from "../demo/picture.ts";
 import { recordTraffic } from "../demo/record.ts";
@@ -6,6 +5,7 @@ import { runDemo } from "../demo/run.ts";
 import { openScreen, type Screen } from "../demo/screen.ts";
 import { areEnoughMet, listSeeds, runSeeds } from "../demo/seeds.ts";
 import { type Format, outputOption } from "./output.ts";
+import { resolvePath } from "./paths.ts";
 
 const REQUESTS = 20_000;
 const SEED = 101;
@@ -58,9 +58,6 @@ function parseShare(text: string): number {
   throw new InvalidArgumentError("a share from 0 to 1");
 }
 
-/** A path as the person meant it, also below `npm run`. */
-const placeFile = (path: string): string => resolve(process.env["INIT_CWD"] ?? process.cwd(), path);
-
 /** Aborts on the first Ctrl-C or request to end; the parts are then stopped in order. */
 function listenForEnd(): { signal: AbortSignal; forget: () => void } {
   const controller = new AbortController();
@@ -81,7 +78,7 @@ function printJson(options: Options, value: unknown): void {
 
 async function record(file: string, options: Options, screen: Screen, signal: AbortSignal) {
   const { seed, requests, rate, traffic: mode, bots: botShare } = options;
-  const where = placeFile(file);
+  const where = resolvePath(file);
   await recordTraffic({ file: where, seed, requests, rate, mode, botShare }, screen, signal);
 }
 
@@ -95,7 +92,7 @@ async function play(options: Options, screen: Screen, signal: AbortSignal): Prom
     return;
   }
   await runDemo(plan, screen, signal, ({ result, points }) => {
-    if (options.picture !== undefined) writePicture(placeFile(options.picture), points);
+    if (options.picture !== undefined) writePicture(resolvePath(options.picture), points);
     printJson(options, result);
     if (result.failures.length > 0) process.exitCode = 1;
     if (result.uncertifiable !== null) process.exitCode = UNCERTIFIABLE;

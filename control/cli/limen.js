@@ -3,7 +3,7 @@
 const major = Number(process.versions.node.split(".")[0]);
 if (major < 24) {
   console.error(
-    `limen: needs Node 24 or newer, this is ${process.versions.node}; in the checkout use "npm run -s limen -- ARGS" or "npx limen ARGS" (they bring their own Node)`,
+    `limen: needs Node 24 or newer, this is ${process.versions.node}; install it (for one project: npm install node@24); in the checkout "npm run -s limen -- ARGS" and "npx limen ARGS" bring their own`,
   );
   process.exit(2);
 }

@@ -1,9 +1,10 @@
 import { resolve } from "node:path";
+import { INSTALLATION, placeWork } from "../installation.ts";
 
-/**
- * A path as the person typed it: npm scripts run in the project's folder, and npm keeps the folder
- * the command was typed in as INIT_CWD.
- */
+/** The folder the person stands in. */
+export const workFolder = (): string => placeWork(INSTALLATION, process.env);
+
+/** A path as the person typed it, also below `npm run`. */
 export function resolvePath(path: string): string {
-  return resolve(process.env["INIT_CWD"] ?? process.cwd(), path);
+  return resolve(workFolder(), path);
 }

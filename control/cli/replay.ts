@@ -1,9 +1,9 @@
-import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { openClient } from "../demo/client.ts";
 import { type ReplayProgress, type ReplaySummary, replayRows } from "../demo/replay/replay.ts";
 import { readRows } from "../demo/replay/rows.ts";
 import { type Format, formatRows, outputOption } from "./output.ts";
+import { resolvePath } from "./paths.ts";
 
 const CONNECTIONS = 16;
 const PROGRESS_MS = 1_000;
@@ -80,12 +80,10 @@ export function addReplay(program: Command): void {
     .addOption(outputOption(["table", "json", "yaml"]))
     .addHelpText("after", EXAMPLES)
     .action(async (file: string, options: Options) => {
-      // npm scripts run in the checkout's root; file names are meant from where the person stands.
-      const path = resolve(process.env["INIT_CWD"] ?? process.cwd(), file);
       const client = openClient(options.to, CONNECTIONS);
       const progress = openProgress();
       try {
-        const summary = await replayRows(readRows(path), client, {
+        const summary = await replayRows(readRows(resolvePath(file)), client, {
           rate: options.rate,
           inFlight: CONNECTIONS,
           limit: Math.ceil(options.limit),

