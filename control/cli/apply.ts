@@ -4,9 +4,10 @@ import type { ApplyAnswer } from "../api/views.ts";
 import { LimenError } from "../errors.ts";
 import { callService, serverOf } from "./client.ts";
 
-type Sets = Readonly<Record<string, string>>;
+export type Sets = Readonly<Record<string, string>>;
 
-function collectSet(text: string, before: Sets = {}): Sets {
+/** One KEY=VALUE more, for an option that may be repeated. */
+export function collectSet(text: string, before: Sets = {}): Sets {
   const at = text.indexOf("=");
   if (at < 1) throw new InvalidArgumentError("KEY=VALUE, as in bot/checkout.cut=0.61");
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };

@@ -14,6 +14,7 @@ import { addReplay } from "./replay.ts";
 import { addRun } from "./run.ts";
 import { addScore } from "./score.ts";
 import { addStatus } from "./status.ts";
+import { addTable } from "./table.ts";
 import { addVersion } from "./version.ts";
 
 const EXAMPLES = `
@@ -46,6 +47,7 @@ export function buildProgram(): Command {
   addDemo(program);
   addRun(program);
   addCompile(program);
+  addTable(program);
   addExplain(program);
   addFeatures(program);
   addScore(program);

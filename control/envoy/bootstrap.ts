@@ -63,7 +63,7 @@ function cluster(name: string, address: Address, options: Json): Json {
 }
 
 /** gRPC speaks HTTP/2; the pings find a peer that is gone without a word. */
-function grpcCluster(name: string, address: Address): Json {
+export function grpcCluster(name: string, address: Address): Json {
   const keepalive = { interval: "30s", timeout: "5s" };
   const http2 = { http2_protocol_options: { connection_keepalive: keepalive } };
   const protocol = typed(HTTP_OPTIONS, { explicit_http_config: http2 });
@@ -136,21 +136,37 @@ function listener(
   };
 }
 
-/** The whole bootstrap, in the JSON form Envoy reads by `-c FILE.json`. */
-export function buildBootstrap(options: BootstrapOptions): Json {
-  const { xds, accessLog: collector, filters, moreListeners = [] } = options;
-  const listeners = [{ address: options.listener, filters }, ...moreListeners];
-  const clusters = [
-    ...options.upstreams.map(({ name, address }) => cluster(name, address, {})),
+export function buildListeners(options: BootstrapOptions): Json[] {
+  const { listener: address, filters, moreListeners = [] } = options;
+  const listeners = [{ address, filters }, ...moreListeners];
+  return listeners.map((each, index) => listener(options, each, index));
+}
+
+/** The clusters of the applications. */
+export function buildUpstreams({ upstreams }: BootstrapOptions): Json[] {
+  return upstreams.map(({ name, address }) => cluster(name, address, {}));
+}
+
+/** The clusters of control; Envoy wants that of the ECDS service static, else it refuses the listener. */
+export function buildControlClusters({ xds, accessLog: collector }: BootstrapOptions): Json[] {
+  return [
     ...(xds ? [grpcCluster(XDS_CLUSTER, xds)] : []),
     ...(collector ? [grpcCluster(ACCESS_LOG_CLUSTER, collector)] : []),
   ];
+}
+
+/** The part of a bootstrap that names the proxy. */
+export function buildHead({ node, admin }: BootstrapOptions): Json {
+  return { node, admin: { address: socket(admin) } };
+}
+
+/** The whole bootstrap, in the JSON form Envoy reads by `-c FILE.json`. */
+export function buildBootstrap(options: BootstrapOptions): Json {
   return {
-    node: options.node,
-    admin: { address: socket(options.admin) },
+    ...buildHead(options),
     static_resources: {
-      listeners: listeners.map((each, index) => listener(options, each, index)),
-      clusters,
+      listeners: buildListeners(options),
+      clusters: [...buildUpstreams(options), ...buildControlClusters(options)],
     },
   };
 }

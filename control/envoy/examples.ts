@@ -1,10 +1,11 @@
 // Writes the example bootstraps of envoy/: `npx node control/envoy/examples.ts`.
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { stringify } from "yaml";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { encodeTable } from "../table/encode.ts";
 import type { Table } from "../table/table.ts";
 import { type BootstrapOptions, buildBootstrap } from "./bootstrap.ts";
+import { buildDynamic, buildTableFile, writeYaml } from "./files.ts";
+import type { Json } from "./json.ts";
 
 const LOOPBACK = "127.0.0.1";
 
@@ -64,44 +65,76 @@ const BASE = {
 } satisfies Omit<BootstrapOptions, "filters">;
 const CONTROL = { host: LOOPBACK, port: 18000 };
 
-type Example = { file: string; says: string; options: BootstrapOptions };
+const BY_SERVICE = {
+  ...BASE,
+  filters: [{ ...FILTER, table: "xds" }],
+  xds: CONTROL,
+  accessLog: CONTROL,
+  labelHeader: "x-limen-label",
+} satisfies BootstrapOptions;
+/** Seen from the folder in which Envoy is started, as the module is. */
+const TABLE_FILE = { path: "envoy/file/table.yaml", folder: "envoy/file" };
 
-const EXAMPLES: readonly Example[] = [
-  {
-    file: "xds.yaml",
-    says: "Limen with a control service on port 18000: tables by ECDS, decisions by the access log, labels by the response header x-limen-label.",
-    options: {
-      ...BASE,
-      filters: [{ ...FILTER, table: "xds" }],
-      xds: CONTROL,
-      accessLog: CONTROL,
-      labelHeader: "x-limen-label",
+type Example = { file: string; says: string; value: Json };
+
+function listExamples(): Example[] {
+  const table = encodeTable(BY_USER_AGENT);
+  const dynamic = buildDynamic(BY_SERVICE, "envoy/lds");
+  const fixed = { ...BASE, filters: [{ ...FILTER, table }] };
+  const byFile = { ...BASE, filters: [{ ...FILTER, table: TABLE_FILE }] };
+  return [
+    {
+      file: "xds.yaml",
+      says: "Limen with a control service on port 18000: tables by ECDS, decisions by the access log, labels by the response header x-limen-label.",
+      value: buildBootstrap(BY_SERVICE),
     },
-  },
-  {
-    file: "static.yaml",
-    says: "Limen with a fixed table and no control service: tags user agents that name a script.",
-    options: { ...BASE, filters: [{ ...FILTER, table: encodeTable(BY_USER_AGENT) }] },
-  },
-];
+    {
+      file: "static.yaml",
+      says: "Limen with a fixed table and no control service: tags user agents that name a script.",
+      value: buildBootstrap(fixed),
+    },
+    {
+      file: "lds.yaml",
+      says: "As xds.yaml, with listeners and application clusters out of the files in envoy/lds.",
+      value: dynamic.bootstrap,
+    },
+    {
+      file: "lds/listeners.yaml",
+      says: "Listeners of envoy/lds.yaml.",
+      value: dynamic.listeners,
+    },
+    {
+      file: "lds/clusters.yaml",
+      says: "Clusters of the applications of envoy/lds.yaml.",
+      value: dynamic.clusters,
+    },
+    {
+      file: "file.yaml",
+      says: "Limen with its table in the file envoy/file/table.yaml, and no control service.",
+      value: buildBootstrap(byFile),
+    },
+    {
+      file: "file/table.yaml",
+      says: 'The table of envoy/file.yaml, as "limen table --ecds" writes one: tags user agents that name a script.',
+      value: buildTableFile(FILTER, table, "1"),
+    },
+  ];
+}
 
-/** File names of envoy/ and what belongs into them. */
+/** File names below envoy/ and what belongs into them. */
 export function buildExamples(): Readonly<Record<string, string>> {
-  const texts = EXAMPLES.map(({ file, says, options }) => {
-    const yaml = stringify(buildBootstrap(options), {
-      lineWidth: 100,
-      aliasDuplicateObjects: false,
-    });
-    return [
-      file,
-      `# ${says}\n# Written by control/envoy/examples.ts; envoy/README.md says how.\n${yaml}`,
-    ];
+  const texts = listExamples().map(({ file, says, value }) => {
+    const head = `# ${says}\n# Written by control/envoy/examples.ts; envoy/README.md says how.\n`;
+    return [file, head + writeYaml(value)];
   });
   return Object.fromEntries(texts);
 }
 
 if (import.meta.main) {
   const folder = join(import.meta.dirname, "..", "..", "envoy");
-  for (const [file, text] of Object.entries(buildExamples()))
-    writeFileSync(join(folder, file), text);
+  for (const [file, text] of Object.entries(buildExamples())) {
+    const path = join(folder, file);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
 }

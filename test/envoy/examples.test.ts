@@ -22,7 +22,7 @@ describe("the files of envoy/", () => {
     expect(readFileSync(join(ROOT, "envoy", file), "utf8")).toBe(text);
   });
 
-  for (const [file] of files) {
+  for (const [file] of files.filter(([name]) => !name.includes("/"))) {
     itOnEnvoy(`${file} passes Envoy's own check`, async () => {
       expect(existsSync(join(ROOT, "build", "limen.wasm")), "run npm run build first").toBe(true);
       expect(await validate(file)).toMatch(/configuration 'envoy\/\w+\.yaml' OK/);

@@ -24,6 +24,8 @@ export type StartOptions = Omit<
   /** Worker threads; 1 unless said. */
   workers?: number;
   logLevel?: "info" | "debug" | "warning";
+  /** Another bootstrap than buildBootstrap's; files it needs go into the folder. */
+  arrange?: (options: BootstrapOptions, folder: string) => object;
 };
 
 export type RunningEnvoy = {
@@ -141,9 +143,10 @@ async function spawnEnvoy(options: StartOptions, folder: string): Promise<ChildP
   if (!path) throw new Error("no Envoy: ask findEnvoy first");
   const any = { host: LOOPBACK, port: 0 };
   const node = options.node ?? { id: "test-1", cluster: "test" };
-  const { secondFilters, ...rest } = options;
+  const { secondFilters, arrange = buildBootstrap, ...rest } = options;
   const moreListeners = secondFilters ? [{ address: any, filters: secondFilters }] : [];
-  const bootstrap = buildBootstrap({ ...rest, node, admin: any, listener: any, moreListeners });
+  const whole = { ...rest, node, admin: any, listener: any, moreListeners };
+  const bootstrap = arrange(whole, folder);
   const config = join(folder, "bootstrap.json");
   await writeFile(config, JSON.stringify(bootstrap));
   const args = [
