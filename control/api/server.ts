@@ -1,6 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { z } from "zod";
+import { type Auth, type Guard, openAuth } from "../auth/auth.ts";
+import { type Identity, nameActor } from "../auth/roles.ts";
+import type { TlsFiles } from "../auth/tls-files.ts";
 import { type Code, LimenError } from "../errors.ts";
 import { readAsk, readRequestAsk } from "../explain/ask.ts";
 import { parseStrict } from "../strict.ts";
@@ -54,8 +58,12 @@ function query(url: URL, name: string, preset: number): number {
   return parseStrict(whole, text, { where: name });
 }
 
-async function route(service: ServiceFace, request: IncomingMessage): Promise<unknown> {
-  const url = new URL(request.url ?? "/", "http://localhost");
+async function route(
+  service: ServiceFace,
+  request: IncomingMessage,
+  url: URL,
+  identity: Identity,
+): Promise<unknown> {
   switch (`${request.method} ${url.pathname}`) {
     case "GET /v1/status":
       return service.status();
@@ -73,16 +81,17 @@ async function route(service: ServiceFace, request: IncomingMessage): Promise<un
       const body = parseStrict(applySchema, await readBody(request), { where: "apply" });
       return service.apply({
         set: body.set,
-        ...(body.by === undefined ? {} : { by: body.by }),
+        by: nameActor(identity, body.by),
         dryRun: body.dryRun ?? false,
       });
     }
     case "POST /v1/labels":
-      return service.labels(await readBody(request), "http");
+      return service.labels(await readBody(request), nameActor(identity, undefined));
     case "POST /v1/off":
     case "POST /v1/on": {
       const body = parseStrict(turnSchema, await readBody(request), { where: "body" });
-      return service.turn(url.pathname === "/v1/off" ? "off" : "on", body.by ?? "http");
+      const to = url.pathname === "/v1/off" ? "off" : "on";
+      return service.turn(to, nameActor(identity, body.by));
     }
     default:
       throw new LimenError("missing", `no ${request.method} ${url.pathname}`);
@@ -92,6 +101,7 @@ async function route(service: ServiceFace, request: IncomingMessage): Promise<un
 function answer(response: ServerResponse, status: number, value: unknown): void {
   const text = JSON.stringify(value);
   response.writeHead(status, {
+    ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
     "content-type": "application/json",
     "content-length": Buffer.byteLength(text),
     "cache-control": "no-store",
@@ -99,31 +109,66 @@ function answer(response: ServerResponse, status: number, value: unknown): void 
   response.end(text);
 }
 
+/** A path as it is matched; what no URL can be is no path of ours. */
+function readUrl(request: IncomingMessage): URL {
+  const url = URL.parse(`http://localhost${request.url ?? "/"}`);
+  if (url === null) throw new LimenError("input", "the path is no path of a URL");
+  return url;
+}
+
 async function handle(
   service: ServiceFace,
+  guard: Guard,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const fail = (status: number, { code, message }: Pick<LimenError, "code" | "message">): void =>
+    answer(response, status, { error: { code, message } });
   try {
-    if (!LOOPBACK_HOST.test(request.headers.host ?? "")) {
+    if (guard.isLoopback && !LOOPBACK_HOST.test(request.headers.host ?? "")) {
       throw new LimenError("refused", "this service answers to loopback names only");
     }
-    answer(response, 200, await route(service, request));
+    const url = readUrl(request);
+    const identity = guard.identify(request, url.pathname);
+    if (identity.kind === "denied") {
+      return fail(identity.status, { code: "refused", message: identity.message });
+    }
+    answer(response, 200, await route(service, request, url, identity));
   } catch (thrown) {
     const error = LimenError.from(thrown, `${request.method} ${request.url}`);
-    answer(response, HTTP_STATUS[error.code], {
-      error: { code: error.code, message: error.message },
-    });
+    fail(HTTP_STATUS[error.code], error);
   }
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** A client certificate is asked for and not demanded, as a token does as well. */
+function createListener(tls: TlsFiles | null, handler: Handler): { server: Server; stop(): void } {
+  if (tls === null) return { server: createServer(handler), stop: () => undefined };
+  const readContext = () => {
+    const { certificate, key, clientCa } = tls.current();
+    return { cert: certificate, key, ...(clientCa ? { ca: clientCa } : {}) };
+  };
+  const client = { requestCert: tls.current().clientCa !== null, rejectUnauthorized: false };
+  const server = createTlsServer({ ...readContext(), ...client }, handler);
+  return { server, stop: tls.watch(() => server.setSecureContext(readContext())) };
 }
 
 export type ApiServer = { port: number; close(): Promise<void> };
 
-/** Serves the JSON API on a loopback address "HOST:PORT"; port 0 takes a free one. */
-export async function startApi(service: ServiceFace, address: string): Promise<ApiServer> {
+/**
+ * Serves the JSON API on "HOST:PORT", off loopback by https unless the settings say plaintext;
+ * port 0 takes a free one. Without `auth` on loopback only.
+ */
+export async function startApi(
+  service: ServiceFace,
+  address: string,
+  auth: Auth = openAuth(null, () => {}),
+): Promise<ApiServer> {
   const { hostname, port } = new URL(`http://${address}`);
-  const server: Server = createServer((request, response) => {
-    void handle(service, request, response);
+  const guard = auth.guard(address, "listen.http");
+  const { server, stop } = createListener(guard.tls, (request, response) => {
+    void handle(service, guard, request, response);
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => {
@@ -136,6 +181,7 @@ export async function startApi(service: ServiceFace, address: string): Promise<A
     port: (server.address() as AddressInfo).port,
     close: () =>
       new Promise((resolve) => {
+        stop();
         server.close(() => resolve());
         server.closeAllConnections();
       }),

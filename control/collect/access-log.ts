@@ -1,14 +1,11 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import {
-  Server,
-  ServerCredentials,
-  type ServerReadableStream,
-  type ServiceDefinition,
-  status,
-} from "@grpc/grpc-js";
+import { Server, type ServerReadableStream, type ServiceDefinition, status } from "@grpc/grpc-js";
+import type { Refusal } from "../auth/allow.ts";
+import { type Auth, type Guard, openAuth, type Peer } from "../auth/auth.ts";
+import { createGrpcCredentials, readPeer } from "../auth/grpc.ts";
 import { LimenError } from "../errors.ts";
 import type { NewEvent } from "../events/log.ts";
-import { LOOPBACK_ADDRESS } from "../loopback.ts";
+import { readClaim } from "../xds/request.ts";
 import { type Decoded, decodeEntry, type HashId, rejectEvent, type Sender } from "./decode.ts";
 import { createIntake, type Intake, type IntakeCounters, type IntakeOptions } from "./intake.ts";
 import {
@@ -29,6 +26,8 @@ export type CollectCounters = IntakeCounters & {
 
 export type CollectOptions = Omit<IntakeOptions, "onCounters"> & {
   hashId: HashId;
+  /** Who may send, on the listener of the server; without it anybody who reaches it. */
+  guard?: Guard;
   onCounters?: (counters: Readonly<CollectCounters>) => void;
 };
 
@@ -40,6 +39,7 @@ export type Collector = {
 
 type Collecting = {
   intake: Intake;
+  guard: Guard | undefined;
   hashId: HashId;
   counts: Omit<CollectCounters, keyof IntakeCounters>;
 };
@@ -80,20 +80,25 @@ function readMessage(bytes: Uint8Array): StreamAccessLogsMessage | LimenError {
   }
 }
 
+type Read = { events: NewEvent[]; sender: Sender | undefined; refusal?: Refusal };
+
 /** The events of a message, and who sends from now on: only the first message names the node. */
 function readEvents(
   collecting: Collecting,
   bytes: Uint8Array,
   known: Sender | undefined,
-): { events: NewEvent[]; sender: Sender | undefined } {
+  peer: Peer | undefined,
+): Read {
   const { counts, hashId } = collecting;
   const message = readMessage(bytes);
   if (message instanceof LimenError) {
     counts.rejected++;
-    const sender = known ?? { node: "", workload: "" };
-    return { events: [rejectEvent(message.message, sender)], sender: known };
+    // Of somebody who has not said who it is nothing is stored.
+    return { events: known ? [rejectEvent(message.message, known)] : [], sender: known };
   }
   const node = message.identifier?.node;
+  const refusal = node && peer?.refuse(readClaim(node), []);
+  if (refusal) return { events: [], sender: known, refusal };
   const sender = node ? { node: node.id, workload: node.cluster } : known;
   if (!sender || message.logEntries.case !== "httpLogs") return { events: [], sender };
   const events = message.logEntries.value.logEntry.flatMap((entry) =>
@@ -113,6 +118,7 @@ function serveStream(
   reply: (error: object | null, value?: Buffer) => void,
 ): void {
   const { intake, counts } = collecting;
+  const peer = collecting.guard?.meetPeer(readPeer(call));
   let sender: Sender | undefined;
   let open = true;
   const leave = (): boolean => {
@@ -124,7 +130,11 @@ function serveStream(
   counts.streams++;
   call.on("data", (bytes: Buffer) => {
     if (!open) return;
-    const read = readEvents(collecting, bytes, sender);
+    const read = readEvents(collecting, bytes, sender, peer);
+    if (read.refusal) {
+      leave();
+      return reply({ code: status.PERMISSION_DENIED, details: read.refusal.message });
+    }
     sender = read.sender;
     const isRoomy = intake.offer(read.events);
     if (!sender?.node) {
@@ -145,13 +155,13 @@ function serveStream(
 
 /** Serves Envoy's access-log service on a gRPC server; decisions and rejects go to `append`. */
 export function addAccessLogService(server: Server, options: CollectOptions): Collector {
-  const { hashId, onCounters, ...rest } = options;
+  const { hashId, guard, onCounters, ...rest } = options;
   const counts = { entries: 0, decisions: 0, rejected: 0, unrecorded: 0, streams: 0 };
   const intake = createIntake({
     ...rest,
     onCounters: (own) => onCounters?.({ ...counts, ...own }),
   });
-  const collecting: Collecting = { intake, hashId, counts };
+  const collecting: Collecting = { intake, guard, hashId, counts };
   server.addService(SERVICE, {
     streamAccessLogs: (call: Call, reply: (error: object | null, value?: Buffer) => void) =>
       serveStream(collecting, call, reply),
@@ -162,21 +172,16 @@ export function addAccessLogService(server: Server, options: CollectOptions): Co
   };
 }
 
-/** The service on a port of its own; `address` is HOST:PORT on loopback, port 0 for any. */
+/** The service on a port of its own; `address` is HOST:PORT, port 0 for any. */
 export async function startAccessLogServer(
-  options: CollectOptions & { address: string },
+  options: Omit<CollectOptions, "guard"> & { address: string; auth?: Auth },
 ): Promise<Collector & { port: number }> {
-  const { address, ...rest } = options;
-  if (!LOOPBACK_ADDRESS.test(address)) {
-    throw new LimenError(
-      "usage",
-      `access-log service: ${address} is not on loopback; use 127.0.0.1:PORT until listeners check who calls`,
-    );
-  }
+  const { address, auth = openAuth(null, () => {}), ...rest } = options;
+  const guard = auth.guard(address, "access-log service");
   const server = new Server();
-  const collector = addAccessLogService(server, rest);
+  const collector = addAccessLogService(server, { ...rest, guard });
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(address, createGrpcCredentials(guard.tls), (error, bound) => {
       if (!error) return resolve(bound);
       const text = `access-log service: cannot listen on ${address}: ${error.message}`;
       return reject(new LimenError("unavailable", text, error));

@@ -1,12 +1,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import {
-  Server,
-  ServerCredentials,
-  type ServerDuplexStream,
-  type ServiceDefinition,
-} from "@grpc/grpc-js";
+import { Server, type ServerDuplexStream, type ServiceDefinition } from "@grpc/grpc-js";
+import type { Guard } from "../auth/auth.ts";
+import { createGrpcCredentials } from "../auth/grpc.ts";
 import { LimenError } from "../errors.ts";
-import { LOOPBACK_ADDRESS } from "../loopback.ts";
 import { type DiscoveryRequest, DiscoveryRequestSchema } from "./proto/discovery_pb.ts";
 
 export type Call = ServerDuplexStream<DiscoveryRequest, Buffer>;
@@ -41,33 +37,27 @@ const OPTIONS = {
   "grpc.enable_channelz": 0,
 } as const;
 
-/** Refuses any address that others can reach, since nobody checks yet who calls. */
-export function checkLoopback(address: string): void {
-  if (LOOPBACK_ADDRESS.test(address)) return;
-  throw new LimenError(
-    "refused",
-    `xds: ${address} is not a loopback address, use 127.0.0.1:PORT until identity exists`,
-  );
-}
-
 export type Listener = {
   port: number;
   /** Refuses new connections at once, and cuts what is left a second after `drainMs`. */
   close(drainMs: number): Promise<void>;
 };
 
-/** Listens for ECDS streams; port 0 takes a free one. `extend` adds services to the same port. */
+/**
+ * Listens for ECDS streams, with TLS as the guard has it; port 0 takes a free one. `extend` adds
+ * services to the same port.
+ */
 export async function listen(
   address: string,
+  guard: Guard,
   onCall: (call: Call) => void,
-  extend?: (server: Server) => void,
+  extend?: (server: Server, guard: Guard) => void,
 ): Promise<Listener> {
-  checkLoopback(address);
   const server = new Server(OPTIONS);
   server.addService(SERVICE, { StreamExtensionConfigs: onCall });
-  extend?.(server);
+  extend?.(server, guard);
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(address, createGrpcCredentials(guard.tls), (error, bound) => {
       if (error === null) resolve(bound);
       else reject(cannotListen(address, error));
     });

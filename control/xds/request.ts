@@ -1,3 +1,4 @@
+import type { NodeClaim } from "../auth/node.ts";
 import type { Node as NodeMessage } from "./proto/core_pb.ts";
 import type { DiscoveryRequest } from "./proto/discovery_pb.ts";
 import type { Node, Request } from "./subscription.ts";
@@ -30,4 +31,9 @@ function readNode(node: NodeMessage): Node {
     version: version === undefined ? "" : `${major}.${minor}.${patch}`,
     hasTtl: major > TTL_SINCE.major || (major === TTL_SINCE.major && minor >= TTL_SINCE.minor),
   };
+}
+
+/** What a proxy says of itself, for the check of who it is. */
+export function readClaim({ id, cluster, metadata }: NodeMessage): NodeClaim {
+  return { id, cluster, metadata: metadata ?? {} };
 }

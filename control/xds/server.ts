@@ -1,8 +1,9 @@
 import type { Server } from "@grpc/grpc-js";
+import { type Auth, type Guard, openAuth } from "../auth/auth.ts";
 import { LimenError } from "../errors.ts";
 import { createCache } from "./cache.ts";
 import { createLimiter } from "./limiter.ts";
-import { listen } from "./listener.ts";
+import { type Call, listen } from "./listener.ts";
 import { createProxies, type ProxyRow } from "./proxies.ts";
 import type { Resource } from "./resource.ts";
 import {
@@ -17,16 +18,18 @@ import {
 import { memoryOf } from "./subscription.ts";
 
 export type XdsOptions = Watcher & {
-  /** HOST:PORT on loopback; port 0 takes a free one. */
+  /** HOST:PORT; port 0 takes a free one. */
   address: string;
+  /** Who may call; without it loopback only. */
+  auth?: Auth;
   /** Shown by Envoy as control_plane.identifier. */
   identifier?: string;
   /** A response that has not left by then drops its stream. */
   writeDeadlineMs?: number;
   /** New streams answered per second, and at once before that. */
   connectRate?: { perSecond: number; burst: number };
-  /** Adds other services to the same listener. */
-  extend?: (server: Server) => void;
+  /** Adds other services to the same listener, under the same guard. */
+  extend?: (server: Server, guard: Guard) => void;
 };
 
 export type XdsServer = {
@@ -52,11 +55,14 @@ const FAN_OUT_BATCH = 250;
 const BEAT_LOOKS_PER_TTL = 12;
 const BEAT_LOOK_MS_MIN = 10;
 
-/** Serves ECDS, state of the world, on loopback. */
+/** Serves ECDS, state of the world. */
 export async function startXdsServer(options: XdsOptions): Promise<XdsServer> {
   const rate = options.connectRate ?? CONNECT_RATE;
+  const auth = options.auth ?? openAuth(null, () => {});
+  const guard = auth.guard(options.address, "xds");
   const cache = createCache(options.identifier ?? "limen");
   const hub: Hub = {
+    guard,
     cache,
     proxies: createProxies((node, name) => [...memoryOf(cache.memory(node), name).refused]),
     sessions: new Set(),
@@ -65,7 +71,8 @@ export async function startXdsServer(options: XdsOptions): Promise<XdsServer> {
     watcher: options,
     writeDeadlineMs: options.writeDeadlineMs ?? WRITE_DEADLINE_MS,
   };
-  const listener = await listen(options.address, (call) => openSession(hub, call), options.extend);
+  const onCall = (call: Call): void => openSession(hub, call);
+  const listener = await listen(options.address, guard, onCall, options.extend);
   const wakeAll = createFanOut(hub.sessions);
   const beats = createBeats(hub.sessions);
   return {

@@ -1,4 +1,7 @@
 import { status } from "@grpc/grpc-js";
+import type { Guard, Peer } from "../auth/auth.ts";
+import { readPeer } from "../auth/grpc.ts";
+import type { NodeClaim } from "../auth/node.ts";
 import type { Cache } from "./cache.ts";
 import { bookSent, bookUnanswered, findDue, markBeats } from "./due.ts";
 import type { Limiter } from "./limiter.ts";
@@ -6,7 +9,7 @@ import type { Call } from "./listener.ts";
 import { createMailbox, type Mailbox } from "./mailbox.ts";
 import type { DiscoveryRequest } from "./proto/discovery_pb.ts";
 import type { Proxies } from "./proxies.ts";
-import { readRequest } from "./request.ts";
+import { readClaim, readRequest } from "./request.ts";
 import { type Resource, TYPE_URL } from "./resource.ts";
 import * as rules from "./subscription.ts";
 
@@ -35,6 +38,7 @@ export type Watcher = {
 
 /** What all streams of a server share. */
 export type Hub = {
+  guard: Guard;
   cache: Cache;
   proxies: Proxies;
   sessions: Set<Session>;
@@ -47,6 +51,9 @@ export type Hub = {
 /** One stream of one proxy. */
 export type Session = {
   call: Call;
+  /** Who is at the other end, and the node it said it is. */
+  peer: Peer;
+  claim: NodeClaim | null;
   stream: rules.Stream;
   mailbox: Mailbox;
   connectedAt: number;
@@ -62,6 +69,8 @@ export const now = (): number => performance.timeOrigin + performance.now();
 export function openSession(hub: Hub, call: Call): void {
   const session: Session = {
     call,
+    peer: hub.guard.meetPeer(readPeer(call)),
+    claim: null,
     stream: rules.NEW_STREAM,
     mailbox: createMailbox(
       { write: (message, done) => call.write(message, done) },
@@ -125,7 +134,25 @@ function takeNext(hub: Hub, session: Session): Buffer | null {
   return frame.bytes;
 }
 
+/** Before anything else is made of a request: an unknown node leaves no trace but a count. */
+function refusePeer(hub: Hub, session: Session, message: DiscoveryRequest): boolean {
+  // Only the first node of a stream counts.
+  if (message.node) session.claim ??= readClaim(message.node);
+  if (session.claim === null) return false;
+  const refusal = session.peer.refuse(session.claim, message.resourceNames);
+  if (refusal === null) return false;
+  endSession(hub, session, status.PERMISSION_DENIED, refusal.message);
+  return true;
+}
+
+function endSession(hub: Hub, session: Session, code: status, details: string): void {
+  hub.watcher.log?.(`xds: stream refused: ${details}`);
+  closeSession(hub, session);
+  session.call.emit("error", { code, details });
+}
+
 function takeRequest(hub: Hub, session: Session, message: DiscoveryRequest): void {
+  if (refusePeer(hub, session, message)) return;
   const request = readRequest(message, hub.cache.parseNonce);
   const before = session.stream;
   const id = (before.node ?? request.node)?.id ?? "";
@@ -140,9 +167,7 @@ function takeRequest(hub: Hub, session: Session, message: DiscoveryRequest): voi
 
 function applyEffect(hub: Hub, session: Session, effect: rules.Effect): void {
   if (effect.kind === "close") {
-    hub.watcher.log?.(`xds: stream refused: ${effect.message}`);
-    closeSession(hub, session);
-    session.call.emit("error", { code: status.INVALID_ARGUMENT, details: effect.message });
+    endSession(hub, session, status.INVALID_ARGUMENT, effect.message);
   } else if (effect.kind === "connected") {
     hub.watcher.onConnect?.(effect.node, session.connectedAt);
     session.leaveLine = hub.limiter.admit(() => {

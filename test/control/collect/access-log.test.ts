@@ -168,7 +168,7 @@ describe("startAccessLogServer", () => {
     "refuses %s",
     async (address) => {
       const options = { address, append: async () => undefined, hashId: asIs as never };
-      await expect(startAccessLogServer(options)).rejects.toThrow(/not on loopback/);
+      await expect(startAccessLogServer(options)).rejects.toThrow(/not a loopback address/);
     },
   );
 
