@@ -217,15 +217,17 @@ export function foldLabelEvent(state: LearnState, event: StoredEvent, namesOf: N
 
 /** Takes one event in; call `closeCohort` before it. Never throws. */
 export function foldEvent(state: LearnState, event: StoredEvent, namesOf: NamesOf): void {
-  const value = event.value ?? new Uint8Array(0);
-  const { joining } = state;
+  const { joining, read } = state;
+  const { value } = event;
   if (joining) {
     joining.join.isCounting = event.offset >= joining.counted.decisions;
     advanceTo(state, joining, event.time, namesOf);
   }
   state.next = event.offset + 1n;
+  // A tick: it only moves time on.
+  if (value === null) return;
   try {
-    const decision = state.read(value);
+    const decision = read(value);
     const { node, vmLow, vmHigh, seq } = decision;
     const arrival = noteSeq(state.seqs, node, (BigInt(vmHigh) << 32n) | BigInt(vmLow), seq);
     if (arrival === "duplicate") state.counters.duplicates++;

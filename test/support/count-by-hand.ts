@@ -19,7 +19,9 @@ export async function countByHand(log: EventLog): Promise<{ cells: Cells; distin
   const cells: Cells = new Map();
   const seen = new Set<string>();
   for (const { time, value } of await readAll(log, "limen.decisions")) {
-    const { node, record } = fromBinary(DecisionSchema, value ?? new Uint8Array());
+    // A tick.
+    if (value === null) continue;
+    const { node, record } = fromBinary(DecisionSchema, value);
     const bytes = Buffer.from(record);
     const id = `${node} ${bytes.toString("hex", 4, 16)}`;
     if (seen.has(id)) continue;

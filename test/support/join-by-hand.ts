@@ -4,7 +4,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { CountsSchema } from "../../control/events/counts_pb.ts";
 import { DecisionSchema } from "../../control/events/decision_pb.ts";
 import { LabelSchema } from "../../control/events/label_pb.ts";
-import type { EventLog } from "../../control/events/log.ts";
+import type { EventLog, StoredEvent, Topic } from "../../control/events/log.ts";
 import { namesOf } from "./decisions.ts";
 import { readAll } from "./log-conformance.ts";
 
@@ -34,11 +34,22 @@ type HandLabel = {
   affected: boolean;
 };
 
+/** All partitions, one after the other: an id lies in one of them. */
+async function readEvery(log: EventLog, topic: Topic): Promise<StoredEvent[]> {
+  const all: StoredEvent[] = [];
+  for (let partition = 0; partition < log.partitions(topic); partition++) {
+    all.push(...(await readAll(log, topic, partition)));
+  }
+  return all;
+}
+
 async function listDecisions(log: EventLog): Promise<HandDecision[]> {
   const seen = new Set<string>();
   const list: HandDecision[] = [];
-  for (const { time, key, value } of await readAll(log, "limen.decisions")) {
-    const { node, record, responseCode } = fromBinary(DecisionSchema, value ?? new Uint8Array());
+  for (const { time, key, value } of await readEvery(log, "limen.decisions")) {
+    // A tick.
+    if (value === null) continue;
+    const { node, record, responseCode } = fromBinary(DecisionSchema, value);
     const bytes = Buffer.from(record);
     const copy = `${node} ${bytes.toString("hex", 4, 16)}`;
     if (seen.has(copy)) continue;
@@ -61,7 +72,7 @@ async function listDecisions(log: EventLog): Promise<HandDecision[]> {
 
 async function listLabels(log: EventLog, settings: HandSettings): Promise<HandLabel[]> {
   const list: HandLabel[] = [];
-  for (const { time, key, value } of await readAll(log, "limen.labels")) {
+  for (const { time, key, value } of await readEvery(log, "limen.labels")) {
     const stored = fromBinary(LabelSchema, value ?? new Uint8Array());
     const affected = settings.affected[stored.source];
     if (stored.kind !== 0 || affected === undefined) continue;
@@ -160,7 +171,7 @@ export async function joinByHand(
 /** The cells of the labelled records in limen.counts. */
 export async function readLabelled(log: EventLog): Promise<HandCells> {
   const cells: HandCells = new Map();
-  for (const { key, value } of await readAll(log, "limen.counts")) {
+  for (const { key, value } of await readEvery(log, "limen.counts")) {
     const parts = Buffer.from(key ?? [])
       .toString()
       .split("/");

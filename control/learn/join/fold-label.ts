@@ -17,6 +17,9 @@ function read(event: StoredEvent): Label | null {
   }
 }
 
+/** It only moves time on. */
+export const isTickEvent = (event: StoredEvent): boolean => read(event)?.kind === KIND_TICK;
+
 function invalid(join: JoinState): void {
   if (join.isCounting) join.accepted++;
   count(join, "invalid");

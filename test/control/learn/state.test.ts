@@ -141,10 +141,20 @@ describe("foldEvent, what it rejects", () => {
     const broken: NewEvent = { ...aDecision(), value: Uint8Array.of(0xff) };
     const state = await fold([
       { time: 1, event: broken },
-      { time: 2, event: { ...broken, value: null } },
-      { time: 3, event: aDecision() },
+      { time: 2, event: aDecision() },
     ]);
-    expect(state.counters).toMatchObject({ decisions: 1, rejected: 2 });
+    expect(state.counters).toMatchObject({ decisions: 1, rejected: 1 });
+  });
+});
+
+describe("foldEvent, an event without a value", () => {
+  it("only moves time on: it is neither counted nor rejected", async () => {
+    const state = await fold([
+      { time: 1_000, event: aDecision() },
+      { time: 9_000, event: { ...aDecision(), value: null } },
+    ]);
+    expect(state.counters).toMatchObject({ decisions: 1, rejected: 0, duplicates: 0 });
+    expect([state.open, state.next]).toEqual([9, 2n]);
   });
 });
 

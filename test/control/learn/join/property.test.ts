@@ -2,70 +2,14 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { EventLog } from "../../../../control/events/log.ts";
 import { createLearner, type Learner } from "../../../../control/learn/follow.ts";
-import { namesOf, TABLE_A, TABLE_B } from "../../../support/decisions.ts";
+import { namesOf } from "../../../support/decisions.ts";
 import { joinByHand, readLabelled } from "../../../support/join-by-hand.ts";
-import { aLabel, anIdDecision, aSource, aTick, labelSettings } from "../../../support/labels.ts";
+import { anIdDecision } from "../../../support/labels.ts";
 import { readAll } from "../../../support/log-conformance.ts";
 import { createMemoryLog } from "../../../support/memory-log.ts";
-
-const WINDOW_MS = 3_000;
-const COHORT_MS = 1_000;
-const SOURCES = [
-  aSource(),
-  aSource({ name: "lab", affectedByTag: false, windowMs: 1_000 }),
-  aSource({ name: "code", from: "status", negatives: "absence", codes: [[401, 401]] }),
-];
-const HAND = {
-  windowMs: WINDOW_MS,
-  cohortMs: COHORT_MS,
-  affected: { desk: true, lab: false },
-  positiveCodes: [401],
-};
-
-/** What happens in the log, one after another; `afterMs` before each. */
-const happening = fc.record({
-  afterMs: fc.constantFrom(0, 0, 0, 1, 20, 20, 100, 400, 1_000, 2_999, 3_000, 3_001),
-  kind: fc.constantFrom("decision", "decision", "copy", "label", "label", "token", "tick"),
-  /** Few ids, so that labels find decisions and decisions share ids. */
-  id: fc.nat(12),
-  seq: fc.nat(30),
-  bin: fc.constantFrom(5, 4095),
-  segment: fc.nat(1),
-  arm: fc.nat(4),
-  code: fc.constantFrom(200, 200, 200, 401),
-  label: fc.constantFrom(1, 2),
-  source: fc.constantFrom("desk", "lab"),
-  model: fc.constantFrom("", "", "bot", "attack", "none"),
-});
-type Happening = typeof happening extends fc.Arbitrary<infer One> ? One : never;
+import { eventOf, HAND, type Happening, happening, LABELS } from "./happenings.ts";
 
 type Clock = { now: number };
-
-/** A record has one id for good, also when it is told twice. */
-const idOf = (seq: number): number => (seq % 3 === 0 ? 12 : seq % 13);
-
-function decisionOf({ bin, segment, arm, code }: Happening, seq: number) {
-  const first = { bin, segment, arm };
-  const second = { bin: seq % 8 === 0 ? 65535 : 7, segment, arm: 2 };
-  const isOfTwo = seq % 4 === 0;
-  return anIdDecision({
-    id: idOf(seq),
-    seq,
-    code,
-    tableDigest: isOfTwo ? TABLE_B : TABLE_A,
-    models: isOfTwo ? [first, second] : [first],
-  });
-}
-
-function eventOf(one: Happening, next: number) {
-  const { kind, id, seq, label, source, model } = one;
-  if (kind === "tick") return aTick();
-  if (kind === "label") return aLabel({ id, label, source, model });
-  if (kind === "token") {
-    return aLabel({ id: idOf(seq), label, source, model, record: { vm: 1n, seq } });
-  }
-  return decisionOf(one, kind === "decision" ? next : seq);
-}
 
 async function append(log: EventLog, clock: Clock, list: readonly Happening[], from: number) {
   let next = from;
@@ -88,7 +32,7 @@ async function flush(log: EventLog, clock: Clock): Promise<void> {
   }
 }
 
-const options = { namesOf, checkpointMs: 2_000, labels: labelSettings(...SOURCES) };
+const options = { namesOf, checkpointMs: 2_000, labels: LABELS };
 
 describe("the join", () => {
   it("has the integers of a join by hand, read at any moments and restored at any", async () => {
