@@ -14,7 +14,7 @@ import { loadModel } from "../table/load-model.ts";
 import { openScorer } from "../table/row-scorer.ts";
 import type { Table } from "../table/table.ts";
 import { collectSet, type Sets } from "./apply.ts";
-import { resolvePath } from "./paths.ts";
+import { resolvePath, workFolder } from "./paths.ts";
 
 const WASM = join(import.meta.dirname, "..", "..", "build", "limen.wasm");
 /** As control names it in pushes. */
@@ -54,7 +54,7 @@ const readSerial = (bytes: Uint8Array): number =>
 
 /** The table that settings ask for with the cuts they name: nothing is learned without a service. */
 async function buildTable(options: Options, before: Uint8Array | null): Promise<Built> {
-  const settings = readSettings(options.file ?? null, process.env["INIT_CWD"] ?? process.cwd());
+  const settings = readSettings(options.file ?? null, workFolder());
   const models: LoadedModel[] = [];
   for (const { folder } of settings.models) models.push(await loadModel(folder));
   const own = changeSettings(
