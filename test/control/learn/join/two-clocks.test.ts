@@ -160,6 +160,23 @@ describe("createLearner, ticks without one clock", () => {
     expect(run.learner.isCurrent()).toBe(false);
   });
 
+  it("leaves a label of the newest decision's millisecond until a later decision was read", async () => {
+    const run = await start();
+    const { log, learner } = run;
+    await play(run, { what: "happens", one: aDecided(0) });
+    await play(run, {
+      what: "happens",
+      one: { ...aDecided(0), kind: "label", id: 12, afterMs: 0 },
+    });
+    await stepToEnd(learner);
+    const of = (at: number) => learner.states[at]?.joining?.labelsNext;
+    const at = (await log.end("limen.labels", 0)) === 1n ? 0 : 1;
+    expect([learner.states[at]?.next, of(at)]).toEqual([1n, 0n]);
+    await play(run, { what: "happens", one: aDecided(3) });
+    await stepToEnd(learner);
+    expect(of(at)).toBe(1n);
+  });
+
   it("asks for no label to fold decisions when no labels are joined", async () => {
     const { log, clock } = await start();
     await log.append([eventOf(aDecided(0), 0)]);
@@ -174,7 +191,7 @@ describe("createLearner, ticks without one clock", () => {
 });
 
 const aDecided = (seq: number): Happening => ({
-  afterMs: 10,
+  afterMs: 20,
   kind: "decision",
   id: seq,
   seq,
