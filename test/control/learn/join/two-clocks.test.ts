@@ -172,6 +172,8 @@ describe("createLearner, ticks without one clock", () => {
     const of = (at: number) => learner.states[at]?.joining?.labelsNext;
     const at = (await log.end("limen.labels", 0)) === 1n ? 0 : 1;
     expect([learner.states[at]?.next, of(at)]).toEqual([1n, 0n]);
+    // Of the same id.
+    run.next = 3;
     await play(run, { what: "happens", one: aDecided(3) });
     await stepToEnd(learner);
     expect(of(at)).toBe(1n);
