@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises"
 import { dirname, join } from "node:path";
 import { findOnPath, runProgram } from "../envoy/probe.ts";
 import { LimenError } from "../errors.ts";
+import { INSTALLATION, placeCache } from "../installation.ts";
 
 /** The version every test and the demo runs on. */
 export const KAFKA_VERSION = "4.3.1";
@@ -11,12 +12,11 @@ export const KAFKA_VERSION = "4.3.1";
 const MAVEN_TIMEOUT_MS = 600_000;
 /** Pinned, as the jars are: the plugin decides how they are laid out. */
 const COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
-const ROOT = join(import.meta.dirname, "..", "..");
 
 export type JarOptions = {
   /** `broker` runs a broker, `tools` has Kafka's own programs and its Java client. */
   set: "broker" | "tools";
-  /** Where downloads stay; `.cache` of the checkout unless said. */
+  /** Where downloads stay; the checkout's or the user's cache folder unless said. */
   cacheFolder?: string;
   env?: NodeJS.ProcessEnv;
   /** Takes one line for the person who waits for a download. */
@@ -98,7 +98,7 @@ async function download(options: JarOptions, cacheFolder: string, folder: string
 
 /** The folder with the jars, got by Maven once and checked against the committed list each time. */
 export async function getKafkaJars(options: JarOptions): Promise<string> {
-  const cacheFolder = options.cacheFolder ?? join(ROOT, ".cache");
+  const cacheFolder = options.cacheFolder ?? placeCache(INSTALLATION, options.env ?? process.env);
   const folder = join(cacheFolder, `kafka-${KAFKA_VERSION}`, options.set);
   if (!existsSync(folder)) await download(options, cacheFolder, folder);
   const fault = await findJarFault(folder, await readSums(options.set));
