@@ -2,6 +2,7 @@
 import { isIP } from "node:net";
 import { earlyRemoval, type FilterSource, httpFilters, XDS_CLUSTER } from "./http-filters.ts";
 import { type Json, typed } from "./json.ts";
+import { buildTransportSocket, type TlsSecrets } from "./tls.ts";
 
 export type Address = { host: string; port: number };
 export type Upstream = { name: string; address: Address };
@@ -25,6 +26,8 @@ export type BootstrapOptions = {
   xds?: Address;
   /** The gRPC access-log service; without it nothing is recorded. */
   accessLog?: Address;
+  /** Mutual TLS towards both; without it plaintext. */
+  tls?: TlsSecrets;
   /** How long entries may wait in Envoy before they are sent. Envoy's own default is 1 s. */
   accessLogFlushMs?: number;
   /** Response header with which applications say what a request was, as `labels:` in limen.yaml
@@ -63,11 +66,14 @@ function cluster(name: string, address: Address, options: Json): Json {
 }
 
 /** gRPC speaks HTTP/2; the pings find a peer that is gone without a word. */
-export function grpcCluster(name: string, address: Address): Json {
+export function grpcCluster(name: string, address: Address, tls?: TlsSecrets): Json {
   const keepalive = { interval: "30s", timeout: "5s" };
   const http2 = { http2_protocol_options: { connection_keepalive: keepalive } };
   const protocol = typed(HTTP_OPTIONS, { explicit_http_config: http2 });
-  return cluster(name, address, { typed_extension_protocol_options: { [HTTP_OPTIONS]: protocol } });
+  return cluster(name, address, {
+    ...(tls ? { transport_socket: buildTransportSocket(tls) } : {}),
+    typed_extension_protocol_options: { [HTTP_OPTIONS]: protocol },
+  });
 }
 
 function routes(options: BootstrapOptions): Json[] {
@@ -148,10 +154,10 @@ export function buildUpstreams({ upstreams }: BootstrapOptions): Json[] {
 }
 
 /** The clusters of control; Envoy wants that of the ECDS service static, else it refuses the listener. */
-export function buildControlClusters({ xds, accessLog: collector }: BootstrapOptions): Json[] {
+export function buildControlClusters({ xds, accessLog: collector, tls }: BootstrapOptions): Json[] {
   return [
-    ...(xds ? [grpcCluster(XDS_CLUSTER, xds)] : []),
-    ...(collector ? [grpcCluster(ACCESS_LOG_CLUSTER, collector)] : []),
+    ...(xds ? [grpcCluster(XDS_CLUSTER, xds, tls)] : []),
+    ...(collector ? [grpcCluster(ACCESS_LOG_CLUSTER, collector, tls)] : []),
   ];
 }
 

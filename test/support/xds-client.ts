@@ -56,11 +56,13 @@ export function readReceived(message: DiscoveryResponse): Received {
   };
 }
 
+const PLAINTEXT = credentials.createInsecure();
+
 export type XdsClient = ReturnType<typeof openXdsClient>;
 
 /** One ECDS stream that does what the test says, and nothing by itself. */
-export function openXdsClient(port: number) {
-  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+export function openXdsClient(port: number, { host = "127.0.0.1", by = PLAINTEXT } = {}) {
+  const client = new Client(`${host}:${port}`, by, {
     // Otherwise streams to one address share a connection.
     "grpc.use_local_subchannel_pool": 1,
   });
