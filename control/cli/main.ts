@@ -89,7 +89,8 @@ function usageLine(error: CommanderError, args: readonly string[]): string {
     return `limen: ${verb} is not in this version; "limen --help" lists what is`;
   }
   const what = error.message.replace(/^error: /, "").replace(/\n/g, " ");
-  return `limen: ${what}; see "limen ${verb && !LATER.includes(verb) ? `${verb} ` : ""}--help"`;
+  const isVerb = verb !== "" && error.code !== "commander.unknownCommand";
+  return `limen: ${what}; see "limen ${isVerb ? `${verb} ` : ""}--help"`;
 }
 
 /**

@@ -6,8 +6,10 @@ const APPLICATION_ID = 0x4c494d4e;
 const FORMAT = 1;
 
 const BUSY = 5;
+const READ_ONLY = 8;
 const CORRUPT = 11;
 const FULL = 13;
+const CANNOT_OPEN = 14;
 const NOT_A_DATABASE = 26;
 
 /*
@@ -53,6 +55,13 @@ export function explain(thrown: unknown, file: string): LimenError {
     return new LimenError(
       "unavailable",
       `event log ${file}: the disk is full; free some space, recording goes on by itself`,
+      thrown,
+    );
+  }
+  if (code === CANNOT_OPEN || code === READ_ONLY) {
+    return new LimenError(
+      "input",
+      `event log ${file}: cannot be made or written (${message}); its folder must exist and this user may write there, or name another file by log in limen.yaml`,
       thrown,
     );
   }

@@ -1,8 +1,15 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { Server, type ServerDuplexStream, type ServiceDefinition } from "@grpc/grpc-js";
+import {
+  logVerbosity,
+  Server,
+  type ServerDuplexStream,
+  type ServiceDefinition,
+  setLogVerbosity,
+} from "@grpc/grpc-js";
 import type { Guard } from "../auth/auth.ts";
 import { createGrpcCredentials } from "../auth/grpc.ts";
 import { LimenError } from "../errors.ts";
+import { explainListen } from "../explain-listen.ts";
 import { type DiscoveryRequest, DiscoveryRequestSchema } from "./proto/discovery_pb.ts";
 
 export type Call = ServerDuplexStream<DiscoveryRequest, Buffer>;
@@ -56,12 +63,7 @@ export async function listen(
   const server = new Server(OPTIONS);
   server.addService(SERVICE, { StreamExtensionConfigs: onCall });
   extend?.(server, guard);
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(address, createGrpcCredentials(guard.tls), (error, bound) => {
-      if (error === null) resolve(bound);
-      else reject(cannotListen(address, error));
-    });
-  });
+  const port = await bind(server, address, guard);
   return {
     port,
     close: (drainMs) =>
@@ -78,7 +80,19 @@ export async function listen(
 /** Time a client has to take the end of its streams. */
 const CLOSE_GRACE_MS = 1000;
 
-function cannotListen(address: string, error: Error): LimenError {
-  const text = `xds: cannot listen on ${address} (${error.message}), free it or give another port`;
-  return new LimenError("unavailable", text, error);
+/** The port. The library would print a line of its own about what the error says. */
+async function bind(server: Server, address: string, guard: Guard): Promise<number> {
+  const { GRPC_VERBOSITY, GRPC_NODE_VERBOSITY } = process.env;
+  const isOurs = GRPC_VERBOSITY === undefined && GRPC_NODE_VERBOSITY === undefined;
+  if (isOurs) setLogVerbosity(logVerbosity.NONE);
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      server.bindAsync(address, createGrpcCredentials(guard.tls), (error, bound) => {
+        if (error === null) resolve(bound);
+        else reject(explainListen("listen.xds", address, error));
+      });
+    });
+  } finally {
+    if (isOurs) setLogVerbosity(logVerbosity.ERROR);
+  }
 }

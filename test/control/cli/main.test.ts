@@ -39,7 +39,11 @@ describe("limen", () => {
   });
 
   const usage: readonly [string, string[], RegExp][] = [
-    ["an unknown verb", ["statsu"], /^limen: unknown command 'statsu'.*Did you mean status/],
+    [
+      "an unknown verb",
+      ["statsu"],
+      /^limen: unknown command 'statsu' \(Did you mean status\?\); see "limen --help"$/,
+    ],
     ["a verb of a later version", ["rollback"], /^limen: rollback is not in this version/],
     ["an unknown option", ["status", "--wacth"], /^limen: unknown option '--wacth'.*status --help/],
     ["an unknown format", ["status", "-o", "xml"], /one of table, wide, json, yaml/],

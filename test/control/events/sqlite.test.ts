@@ -150,7 +150,9 @@ describe("openSqliteLog, files it refuses", () => {
   });
 
   it("refuses a folder that is not there", () => {
-    expect(() => openSqliteLog(join(folder, "none", "limen.db"))).toThrow(/unable to open/);
+    expect(() => openSqliteLog(join(folder, "none", "limen.db"))).toThrow(
+      /cannot be made or written \(unable to open.*\); its folder must exist.*by log in limen\.yaml/,
+    );
   });
 
   it("refuses work after close", async () => {
