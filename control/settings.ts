@@ -8,6 +8,13 @@ import { INSTALLATION } from "./installation.ts";
 import type { LabelSettings } from "./learn/join/sources.ts";
 import { LOOPBACK_ADDRESS } from "./loopback.ts";
 import { labelsSchema, resolveLabels } from "./settings-labels.ts";
+import {
+  describeLog,
+  kafkaSchema,
+  type LogSettings,
+  logSchema,
+  resolveLog,
+} from "./settings-log.ts";
 import { type HookSettings, notifySchema, resolveHooks } from "./settings-notify.ts";
 import { parseStrict } from "./strict.ts";
 
@@ -74,10 +81,8 @@ export const settingsSchema = z
         http: address.default("127.0.0.1:18001"),
       })
       .prefault({}),
-    log: z
-      .string()
-      .regex(/^sqlite:.+/, '"sqlite:FILE"; other event logs are not in this version')
-      .default("sqlite:./limen.db"),
+    log: logSchema,
+    kafka: kafkaSchema,
     segments: z
       .strictObject({
         of: z.string().default("path"),
@@ -122,7 +127,7 @@ export type Settings = {
   /** Folders of the models, absolute, and their settings in the same order. */
   models: readonly { folder: string; name: string; settings: ModelSettings }[];
   listen: { xds: string; http: string };
-  logFile: string;
+  log: LogSettings;
   segments: { of: string; match: "prefix" | "equals"; entries: Readonly<Record<string, string>> };
   exempt: readonly z.output<typeof exempt>[];
   trustMesh: boolean;
@@ -157,7 +162,7 @@ function listDefaults(given: Record<string, unknown>, settings: Settings): strin
   const note = (key: string, text: string): void => {
     if (!(key in given)) lines.push(text);
   };
-  note("log", `log: sqlite:${settings.logFile}`);
+  note("log", `log: ${describeLog(settings.log)}`);
   note("listen", `listen: xds ${settings.listen.xds}, http ${settings.listen.http}`);
   note("ttl", `ttl: ${settings.ttlMs / UNIT_MS.h}h (proxies fall to the base state after it)`);
   for (const { name, settings: own } of settings.models) {
@@ -200,7 +205,7 @@ export function parseSettings(value: unknown, file: string | null, folder: strin
       };
     }),
     listen: parsed.listen,
-    logFile: resolve(folder, parsed.log.slice("sqlite:".length)),
+    log: resolveLog(parsed.log, parsed.kafka, where, folder),
     segments: {
       of,
       match: equals ? "equals" : "prefix",

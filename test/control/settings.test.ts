@@ -28,8 +28,8 @@ describe("parseSettings", () => {
 
   it("resolves files against the folder of limen.yaml", () => {
     const settings = parse({ log: "sqlite:./a.db" });
-    expect([settings.logFile, settings.models[0]?.folder]).toEqual([
-      "/etc/limen/a.db",
+    expect([settings.log, settings.models[0]?.folder]).toEqual([
+      { kind: "sqlite", file: "/etc/limen/a.db" },
       "/etc/limen/models/bot",
     ]);
   });

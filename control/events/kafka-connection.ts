@@ -1,0 +1,171 @@
+import { readFileSync } from "node:fs";
+import { connect, isIP, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { connect as connectTls } from "node:tls";
+import { LimenError } from "../errors.ts";
+import { describeLog, type KafkaSettings } from "../settings-log.ts";
+import { classify, toLimenError } from "./kafka-errors.ts";
+import { type Cluster, type ClusterOptions, createCluster } from "./kafka-internals.ts";
+
+/** Of one request; a step of several is bounded by its own time besides. */
+const REQUEST_MS = 5_000;
+const CONNECT_MS = 2_500;
+const METADATA_MS = 60_000;
+const WAIT_FIRST_MS = 50;
+const WAIT_LAST_MS = 500;
+const READ_COMMITTED = 1;
+
+export type KafkaConnection = {
+  /**
+   * Runs a step until it succeeds: over lost leaders and lost connections, at most `timeoutMs`.
+   * Throws one LimenError that says what was being done.
+   */
+  attempt<Value>(
+    doing: string,
+    timeoutMs: number,
+    step: (cluster: Cluster) => Promise<Value>,
+  ): Promise<Value>;
+  readonly where: string;
+  /** Ends every connection at once; steps under way fail. */
+  close(): void;
+};
+
+function readSecret(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (thrown) {
+    const { message } = thrown as Error;
+    throw new LimenError("input", `kafka: ${message}; name a file that can be read`, thrown);
+  }
+}
+
+function tlsOptions(tls: NonNullable<KafkaSettings["tls"]>): object {
+  return {
+    ...(tls.ca !== undefined && { ca: readSecret(tls.ca) }),
+    ...(tls.certificate !== undefined && { cert: readSecret(tls.certificate) }),
+    ...(tls.key !== undefined && { key: readSecret(tls.key) }),
+  };
+}
+
+type Sockets = Set<Socket>;
+type SocketOptions = Parameters<ClusterOptions["socketFactory"]>[0];
+
+/** Keeps what it opens, so that all can be ended without waiting for answers. */
+function openSocket(sockets: Sockets, { host, port, ssl, onConnect }: SocketOptions): Socket {
+  const server = isIP(host) === 0 ? { servername: host } : {};
+  const socket = ssl
+    ? connectTls({ host, port, ...server, ...ssl }, onConnect)
+    : connect({ host, port }, onConnect);
+  socket.setKeepAlive(true, METADATA_MS);
+  socket.setNoDelay(true);
+  sockets.add(socket);
+  socket.once("close", () => sockets.delete(socket));
+  return socket;
+}
+
+type Live = { cluster: Cluster; ready: Promise<void>; sockets: Sockets };
+
+function openLive(settings: KafkaSettings, topics: readonly string[]): Live {
+  const { brokers, clientId, tls, sasl } = settings;
+  const sockets: Sockets = new Set();
+  const login = sasl && {
+    mechanism: sasl.mechanism,
+    username: sasl.username,
+    password: readSecret(sasl.passwordFile).trim(),
+  };
+  const cluster = createCluster({
+    brokers,
+    clientId,
+    ...(tls && { ssl: tlsOptions(tls) }),
+    ...(login && { sasl: login }),
+    connectionTimeout: CONNECT_MS,
+    authenticationTimeout: REQUEST_MS,
+    requestTimeout: REQUEST_MS,
+    metadataMaxAge: METADATA_MS,
+    isolationLevel: READ_COMMITTED,
+    // Enough to come past dead brokers of the list; all else is tried again by `attempt`.
+    retry: { initialRetryTime: 20, maxRetryTime: 200, retries: brokers.length + 1 },
+    socketFactory: (options) => openSocket(sockets, options),
+  });
+  const ready = cluster.connect().then(() => cluster.addMultipleTargetTopics(topics));
+  ready.catch(() => undefined);
+  return { cluster, ready, sockets };
+}
+
+function endLive({ cluster, sockets }: Live): void {
+  for (const socket of sockets) socket.destroy(new Error("the connection was given up"));
+  cluster.disconnect().catch(() => undefined);
+}
+
+/** Fails when the work takes longer; the work itself may go on. */
+async function within<Value>(timeoutMs: number, work: Promise<Value>): Promise<Value> {
+  const stop = new AbortController();
+  work.catch(() => undefined);
+  const late = sleep(timeoutMs, undefined, { signal: stop.signal }).then(() => {
+    throw new Error(`no answer within ${Math.round(timeoutMs / 100) / 10} s`);
+  });
+  late.catch(() => undefined);
+  return Promise.race([work, late]).finally(() => stop.abort());
+}
+
+function isFinal(thrown: unknown): boolean {
+  const { way } = classify(thrown);
+  return thrown instanceof LimenError || (way !== "again" && way !== "reconnect");
+}
+
+/** Connects when first needed, and again after each loss; knows the leaders of the topics named. */
+export function connectKafka(
+  settings: KafkaSettings,
+  topics: readonly string[] = [],
+): KafkaConnection {
+  const where = describeLog(settings);
+  let live: Live | undefined;
+  let isClosed = false;
+  const drop = (failed: Live | undefined): void => {
+    if (!failed || failed !== live) return;
+    live = undefined;
+    endLive(failed);
+  };
+  const run = async <Value>(used: Live, step: (cluster: Cluster) => Promise<Value>) => {
+    await used.ready;
+    return step(used.cluster);
+  };
+  /** Prepares the next try, or throws when there is none. */
+  const recover = async (
+    thrown: unknown,
+    used: Live | undefined,
+    doing: string,
+    leftMs: number,
+  ) => {
+    if (isClosed) throw new LimenError("unavailable", `event log ${where}: closed; open it again`);
+    const { way } = classify(thrown);
+    if (isFinal(thrown) || leftMs <= 0) {
+      if (way === "reconnect") drop(used);
+      throw toLimenError(thrown, where, doing);
+    }
+    if (way === "reconnect" || !used) drop(used);
+    else await within(leftMs, used.cluster.refreshMetadata()).catch(() => drop(used));
+  };
+  return {
+    where,
+    attempt: async (doing, timeoutMs, step) => {
+      const until = performance.now() + timeoutMs;
+      for (let waitMs = WAIT_FIRST_MS; ; waitMs = Math.min(2 * waitMs, WAIT_LAST_MS)) {
+        let used: Live | undefined;
+        try {
+          if (isClosed) throw new Error("closed");
+          live ??= openLive(settings, topics);
+          used = live;
+          return await within(until - performance.now(), run(used, step));
+        } catch (thrown) {
+          await recover(thrown, used, doing, until - performance.now() - waitMs);
+          await sleep(waitMs);
+        }
+      }
+    },
+    close: () => {
+      isClosed = true;
+      drop(live);
+    },
+  };
+}
