@@ -217,14 +217,45 @@ function liveOf(state: State): Built {
   return state.live;
 }
 
+/** Another process may write between a look and an append; the next serial is tried then. */
+const BASE_TRIES = 5;
+
+/** The base table to all, past the gate: no settings, no counts, and any process may do it. */
+export async function publishBase(
+  history: History,
+  parts: {
+    secrets: Secrets;
+    by: string;
+    why: string;
+    at: number;
+    resourceDigest: (bytes: Uint8Array) => string;
+  },
+): Promise<Published & { built: Built }> {
+  const { secrets, by, why, at, resourceDigest } = parts;
+  for (let tries = 1; ; tries++) {
+    const built = build(baseTable(secrets, (await history.refresh()).serial + 1));
+    const { bytes, digest, table } = built;
+    const about = { tableSerial: table.serial, tableDigest: digest, table: bytes };
+    const event = { what: "off" as const, at, by, why, resourceDigest: resourceDigest(bytes) };
+    const live = await history.append([{ ...event, ...about }]);
+    if (live.table?.digest === digest) return { built, ...publishedOf(built, true) };
+    if (tries === BASE_TRIES) throw new LimenError("unavailable", "off: others write, try again");
+  }
+}
+
 async function turnOff(state: State, by: string, why: string): Promise<Published> {
-  const { history, send } = state.parts;
-  const built = build(baseTable(state.secrets, history.live().serial + 1));
-  const wish: Wish = { own: [], learned: {}, by, why, lane: "direct" };
-  await history.append([{ ...proposalOf(state, built, wish), what: "off", table: built.bytes }]);
+  const { history, send, now, resourceDigest } = state.parts;
+  const { secrets } = state;
+  const { built, ...rest } = await publishBase(history, {
+    secrets,
+    by,
+    why,
+    at: now(),
+    resourceDigest,
+  });
   state.live = built;
   send(built, "base");
-  return publishedOf(built, true);
+  return rest;
 }
 
 async function resume(state: State, wish: Wish): Promise<Published> {

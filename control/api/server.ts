@@ -7,6 +7,7 @@ import { type Identity, nameActor } from "../auth/roles.ts";
 import type { TlsFiles } from "../auth/tls-files.ts";
 import { type Code, LimenError } from "../errors.ts";
 import { readAsk, readRequestAsk } from "../explain/ask.ts";
+import { explainListen } from "../explain-listen.ts";
 import { parseStrict } from "../strict.ts";
 import type { ServiceFace } from "./views.ts";
 
@@ -71,7 +72,8 @@ async function route(
       return { events: await service.history(query(url, "since", 0)) };
     case "GET /v1/decisions": {
       const max = Math.min(query(url, "max", 1_000), DECISIONS_MAX);
-      return service.decisions(query(url, "since", 0), max);
+      const [partition, since] = [query(url, "partition", 0), query(url, "since", 0)];
+      return service.decisions({ partition, since, max });
     }
     case "GET /v1/explain":
       return service.explain(readAsk(url.searchParams));
@@ -172,7 +174,7 @@ export async function startApi(
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => {
-      reject(new LimenError("unavailable", `listen.http ${address}: ${error.message}`, error));
+      reject(explainListen("listen.http", address, error));
     });
     // URL drops the default port: 80 would read as "".
     server.listen(Number(port || "80"), hostname.replace(/^\[|\]$/g, ""), resolve);

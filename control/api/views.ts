@@ -104,6 +104,10 @@ export type LabelsView = {
 
 export type StatusView = {
   version: string;
+  /** What this process does: all of it, or one part where several share a log. */
+  role: "all" | "collect" | "learn" | "serve";
+  /** Which process decides; empty where there is only one. */
+  decider: string;
   state: "live" | "off";
   serial: number;
   tableDigest: string;
@@ -153,6 +157,13 @@ export type DecisionView = {
   vector?: readonly number[];
 };
 
+/** Decisions of one partition; `next` is the offset to go on at. */
+export type DecisionsView = {
+  partitions: number;
+  next: number;
+  decisions: readonly DecisionView[];
+};
+
 /** Keys of `apply`: MODEL[/SEGMENT].mode|audit and MODEL[/SEGMENT][.TAG].cut|objective|scope. */
 export type ApplyRequest = {
   set: Readonly<Record<string, string | number>>;
@@ -170,10 +181,7 @@ export type ApplyAnswer = {
 export type ServiceFace = {
   status(): StatusView;
   history(since: number): Promise<readonly HistoryView[]>;
-  decisions(
-    since: number,
-    max: number,
-  ): Promise<{ next: number; decisions: readonly DecisionView[] }>;
+  decisions(page: { partition: number; since: number; max: number }): Promise<DecisionsView>;
   explain(ask: ExplainAsk): Promise<Explained>;
   apply(request: ApplyRequest): Promise<ApplyAnswer>;
   turn(state: "off" | "on", by: string): Promise<ApplyAnswer>;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { DecisionView, HistoryView, StatusView } from "../api/views.ts";
+import type { DecisionsView, HistoryView, StatusView } from "../api/views.ts";
 import { callService } from "../cli/client.ts";
 import { type Certified, type Ledger, noteCertified, noteTable } from "./ledger.ts";
 
@@ -24,8 +24,6 @@ export type Listeners = {
   event(event: HistoryView): void;
 };
 
-type Page = { next: number; decisions: DecisionView[] };
-
 /**
  * Follows a control service over its HTTP API into the ledger: the status several times a second,
  * so that the cuts of each table are seen while it is live. A service that is away is asked again.
@@ -33,7 +31,8 @@ type Page = { next: number; decisions: DecisionView[] };
 export function startWatch(server: string, ledger: Ledger, listeners: Listeners): Watch {
   const events: HistoryView[] = [];
   let status: StatusView | null = null;
-  let next = 0;
+  /** Offset to read on at, by partition. */
+  const next = [0];
   let running = true;
   let reading: Promise<void> = Promise.resolve();
 
@@ -42,14 +41,20 @@ export function startWatch(server: string, ledger: Ledger, listeners: Listeners)
     noteTable(ledger, status);
     for (const found of noteCertified(ledger, status, Date.now())) listeners.certified(found);
   };
-  const readPages = async (): Promise<void> => {
+  const readPartition = async (partition: number): Promise<void> => {
     for (;;) {
-      const path = `/v1/decisions?since=${next}&max=${PAGE}`;
-      const page = await callService<Page>(server, path);
+      const query = `partition=${partition}&since=${next[partition] ?? 0}&max=${PAGE}`;
+      const page = await callService<DecisionsView>(server, `/v1/decisions?${query}`);
       ledger.decisions.push(...page.decisions);
-      next = page.next;
+      next[partition] = page.next;
+      while (next.length < page.partitions) next.push(0);
       if (page.decisions.length < PAGE) return;
     }
+  };
+  const readPages = async (): Promise<void> => {
+    for (let partition = 0; partition < next.length; partition++) await readPartition(partition);
+    // Between partitions only the log's time says what came first.
+    if (next.length > 1) ledger.decisions.sort((a, b) => a.at - b.at);
   };
   const readHistory = async (): Promise<void> => {
     const since = events.at(-1)?.n ?? 0;

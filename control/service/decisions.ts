@@ -1,7 +1,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import * as decision from "../../models/decision.ts";
-import type { DecisionView } from "../api/views.ts";
+import type { DecisionsView, DecisionView } from "../api/views.ts";
 import { type DecisionRecord, type RecordedModel, readRecord } from "../collect/record.ts";
+import { LimenError } from "../errors.ts";
 import { DecisionSchema } from "../events/decision_pb.ts";
 import type { EventLog, StoredEvent } from "../events/log.ts";
 import type { TableNames } from "../table/describe.ts";
@@ -66,16 +67,20 @@ export function viewDecision(
   }
 }
 
-/** A page of decisions from an offset on. */
+/** A page of the decisions of a partition, from an offset on. */
 export async function readDecisions(
   log: EventLog,
-  since: number,
-  max: number,
+  { partition, since, max }: { partition: number; since: number; max: number },
   namesOf: (digest: string) => TableNames | undefined,
-): Promise<{ next: number; decisions: DecisionView[] }> {
-  const events = await log.read("limen.decisions", 0, BigInt(since), max);
+): Promise<DecisionsView> {
+  const partitions = log.partitions("limen.decisions");
+  if (partition >= partitions) {
+    throw new LimenError("input", `partition ${partition}: there are ${partitions}, from 0 on`);
+  }
+  const events = await log.read("limen.decisions", partition, BigInt(since), max);
   const last = events.at(-1);
   return {
+    partitions,
     next: last ? Number(last.offset) + 1 : since,
     decisions: events.flatMap((event) => viewDecision(event, namesOf) ?? []),
   };

@@ -7,10 +7,8 @@ import {
   type LabelAnswer,
   type LabelIntake,
 } from "../collect/label-intake.ts";
-import type { LoadedModel } from "../desired.ts";
 import type { EventLog } from "../events/log.ts";
 import { choosePartition } from "../events/partition.ts";
-import type { Learner } from "../learn/follow.ts";
 import { createFates, FATES, type Fates } from "../learn/join/fates.ts";
 import { peekLabel } from "../learn/join/labels.ts";
 import type { LabelSettings } from "../learn/join/sources.ts";
@@ -34,6 +32,7 @@ type LabelsParts = {
 
 /** What would become of a label, as far as its partition was read. */
 function peekAt({ states, settings, now }: LabelsParts, found: FoundLabel): LabelAnswer {
+  if (states.length === 0) return "waiting";
   const join = states[choosePartition(found.key, states.length)]?.joining?.join;
   if (!join) return "waiting";
   const view = new DataView(found.key.buffer, found.key.byteOffset, 8);
@@ -109,19 +108,19 @@ function createLabels(parts: LabelsParts): Labels {
   };
 }
 
-/** The labels of a running service. */
+/** The labels of a running process; one that folds no decisions itself answers "waiting". */
 export function openLabels(
   settings: Settings,
   log: EventLog,
-  opened: { models: readonly LoadedModel[]; learner: Learner },
   tokenKey: Uint8Array,
+  states: readonly LearnState[],
 ): Labels {
   return createLabels({
     log,
     tokenKey,
     settings: settings.labels,
-    models: opened.models.map(({ name }) => name),
-    states: opened.learner.states,
+    models: settings.models.map(({ name }) => name),
+    states,
     now: Date.now,
   });
 }

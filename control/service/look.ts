@@ -4,7 +4,7 @@ import type { Wish } from "../publish.ts";
 import type { ModelSettings } from "../settings.ts";
 import { certifyModel, withdrawModel } from "./certified.ts";
 import { lookAtModel } from "./learning.ts";
-import { cohortsOf, liveCuts, type State } from "./state.ts";
+import { cohortsOf, isOff, liveCuts, type State } from "./state.ts";
 import { bookPushed, describeAlarm, noteScored } from "./watching.ts";
 
 type Found = {
@@ -65,7 +65,7 @@ async function publish(state: State, wish: Wish): Promise<void> {
 
 /** One look of every model; what is proposed goes through the gate to all proxies. */
 export async function learn(state: State): Promise<void> {
-  if (state.isOff || state.isHeld || !state.learner.isCurrent()) return;
+  if (isOff(state) || state.isHeld || !state.learner.isCurrent()) return;
   const found = state.models.map((model, index) => lookAt(state, model, ownOf(state, index)));
   const learned = Object.assign({}, ...found.map((one) => one.learned));
   const epochs: Record<string, string> = Object.assign({}, ...found.map((one) => one.epochs));
@@ -95,7 +95,7 @@ export function watchDecision(state: State, modelDigest: string, segment: string
 /** Acts on alarms: the whole model to the safe side, a new epoch, history, notification. */
 export async function actOnAlarms(state: State): Promise<void> {
   const alarm = state.alarms.shift();
-  if (!alarm || state.isOff) return;
+  if (!alarm || isOff(state)) return;
   const index = state.models.findIndex(({ name }) => name === alarm.model);
   const model = state.models[index];
   if (!model) return;

@@ -2,16 +2,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { changeSettings } from "../change-settings.ts";
 import { type LoadedModel, listSegments } from "../desired.ts";
 import { LimenError } from "../errors.ts";
-import type { EventLog } from "../events/log.ts";
 import type { History } from "../history/history.ts";
-import { createLearner } from "../learn/follow.ts";
+import type { OnScored } from "../learn/state.ts";
 import type { Settings } from "../settings.ts";
 import { loadModel } from "../table/load-model.ts";
 import type { Tracked } from "./certified.ts";
 import type { Look } from "./learning.ts";
 import { actOnAlarms, learn } from "./look.ts";
-import { checkObjectives, listKnown, type State } from "./state.ts";
-import type { Tables } from "./tables.ts";
+import { type Counting, checkObjectives, listKnown, type State } from "./state.ts";
 
 /** Fast enough for "pushed within a second", slow enough to cost nothing. */
 const LOOK_MS = 250;
@@ -29,12 +27,11 @@ async function loadModels(settings: Settings): Promise<LoadedModel[]> {
   return models;
 }
 
-/** Everything of the service that the log, the models and the settings give. */
+/** Everything that deciding takes from the log, the models and the settings. */
 export async function openState(
   settings: Settings,
-  log: EventLog,
   history: History,
-  tables: Tables,
+  openCounting: (onScored: OnScored) => Promise<Counting>,
 ) {
   const models = await loadModels(settings);
   const segments = listSegments(settings);
@@ -42,13 +39,9 @@ export async function openState(
   const fromFile = settings.models.map((model) => model.settings);
   const own = changeSettings(fromFile, listKnown(models, segments), past.applied);
   const watcher: { watch?: (digest: string, segment: string, bin: number) => void } = {};
-  const learner = await createLearner({
-    log,
-    namesOf: tables.namesOf,
-    sliceMs: settings.cohortMs,
-    ...(settings.labels && { labels: settings.labels }),
-    onScored: ({ modelDigest, segment }, bin) => watcher.watch?.(modelDigest, segment, bin),
-  });
+  const learner = await openCounting(({ modelDigest, segment }, bin) =>
+    watcher.watch?.(modelDigest, segment, bin),
+  );
   const windowMs = learner.states[0]?.settings.labels?.windowMs ?? null;
   checkObjectives(models, own, segments, windowMs);
   const opened = {
@@ -65,7 +58,6 @@ export async function openState(
     onDrift: settings.onDrift,
     isHeld: settings.onDrift === "hold" && past.alarm !== null,
     lastProposal: null,
-    isOff: past.off !== null,
     now: Date.now,
   };
   return { opened, watcher };
@@ -81,15 +73,17 @@ export function createTurns() {
   };
 }
 
-/** Looks again and again until the signal; what fails is said once and tried again. */
+/** Looks again and again until the signal, or until another process decides; what fails is said
+ * once and tried again. */
 export async function lookOften(
   state: State,
   inTurn: ReturnType<typeof createTurns>,
   signal: AbortSignal,
 ) {
   let said = "";
-  while (!signal.aborted) {
+  while (!signal.aborted && state.history.isDecider()) {
     try {
+      await state.history.refresh();
       await inTurn(() => actOnAlarms(state));
       await inTurn(() => learn(state));
       said = "";

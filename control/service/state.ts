@@ -13,6 +13,9 @@ import type { HookEvent } from "../settings-notify.ts";
 import type { Tracking } from "./certified.ts";
 import { countBins, type Look } from "./learning.ts";
 
+/** Counts as they come in: folded here, or followed from the log where others fold. */
+export type Counting = Pick<Learner, "states" | "isCurrent" | "run">;
+
 /** What the running service holds besides the log: who wants what, and what was seen last. */
 export type State = {
   models: readonly LoadedModel[];
@@ -29,10 +32,9 @@ export type State = {
   /** After an alarm with onDrift hold: nothing is learned until on. */
   isHeld: boolean;
   lastProposal: number | null;
-  isOff: boolean;
   history: History;
   publisher: Publisher;
-  learner: Learner;
+  learner: Counting;
   now: () => number;
   say: (line: string) => void;
   tell: (what: HookEvent, why: string, more?: { model?: string; node?: string }) => void;
@@ -95,6 +97,8 @@ function wishOf(state: State, parts: Partial<Wish> & Pick<Wish, "by" | "why">): 
   return { own: state.own, learned: state.learned, lane: "staged", ...parts };
 }
 
+export const isOff = ({ history }: Pick<State, "history">): boolean => history.live().off !== null;
+
 /** Hands out what history says is live; where settings or model changed since, pushes anew. */
 export async function resume(state: State): Promise<void> {
   await state.publisher.resume(wishOf(state, { by: "limen", why: "settings at the start" }));
@@ -144,7 +148,6 @@ export async function turn(state: State, to: "off" | "on", by: string): Promise<
     to === "off"
       ? await state.publisher.turnOff(by, "off")
       : await state.publisher.turnOn(wishOf(state, { by, why: "on" }));
-  state.isOff = to === "off";
   if (to === "on") state.isHeld = false;
   state.tell(to, `by ${by}`);
   return published;

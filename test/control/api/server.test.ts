@@ -12,9 +12,9 @@ const service: ServiceFace = {
     asked.push(since);
     return [];
   },
-  decisions: async (since, max) => {
-    asked.push({ since, max });
-    return { next: since, decisions: [] };
+  decisions: async (page) => {
+    asked.push(page);
+    return { partitions: 1, next: page.since, decisions: [] };
   },
   explain: async (ask) => {
     asked.push(ask);
@@ -78,7 +78,7 @@ describe("startApi", () => {
 
   it("caps a page of decisions", async () => {
     await call("GET", "/v1/decisions?since=1&max=1000000", {});
-    expect(asked.at(-1)).toEqual({ since: 1, max: 5000 });
+    expect(asked.at(-1)).toEqual({ partition: 0, since: 1, max: 5000 });
   });
 
   it("refuses a number that is none", async () => {

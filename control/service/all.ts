@@ -1,0 +1,55 @@
+import { addAccessLogService, type Collector } from "../collect/access-log.ts";
+import { LimenError } from "../errors.ts";
+import { createLearner } from "../learn/follow.ts";
+import { collectInto, createLastRecords } from "./collecting.ts";
+import { openDeciding } from "./deciding.ts";
+import { createFace } from "./faces.ts";
+import { openLabels } from "./labels.ts";
+import type { Opened, Started } from "./opened.ts";
+import { createResources, type Serving, startServing } from "./serving.ts";
+
+/** All roles in one process: collect, learn, serve. */
+export async function startAll(opened: Opened): Promise<Started> {
+  const { settings, log, history, tables, say, onClose } = opened;
+  const resourceOf = createResources(settings);
+  let serving: Serving | undefined;
+  const deciding = await openDeciding(settings, {
+    history,
+    resourceOf,
+    say,
+    send: () => serving?.push(history.live()),
+    openCounting: (onScored) =>
+      createLearner({
+        log,
+        namesOf: tables.namesOf,
+        sliceMs: settings.cohortMs,
+        ...(settings.labels && { labels: settings.labels }),
+        onScored,
+      }),
+  });
+  onClose(deciding.close);
+  const { state } = deciding;
+  const { tokenKey } = state.publisher.secrets;
+  const { last, note } = createLastRecords();
+  let collector: Collector | undefined;
+  serving = await startServing(settings, {
+    history,
+    say,
+    resourceOf,
+    onNack: (node, why) => state.tell("nack", why, { node }),
+    extend: (server) => {
+      collector = addAccessLogService(server, collectInto(log, tokenKey, say, note));
+    },
+  });
+  if (!collector) throw new LimenError("internal", "the access-log service was not added");
+  onClose(collector.close);
+  onClose(serving.close);
+  await deciding.start();
+  const labels = openLabels(settings, log, tokenKey, state.learner.states);
+  const { role } = opened;
+  const rest = { collector, labels, last, deciding: () => deciding };
+  const http = await opened.startApi(
+    createFace({ settings, role, log, history, tables, serving, resourceOf, ...rest }),
+  );
+  return { xdsPort: serving.xds.port, http };
+}

@@ -1,0 +1,24 @@
+import type { ServiceFace } from "../api/views.ts";
+import type { EventLog } from "../events/log.ts";
+import type { History } from "../history/history.ts";
+import type { Settings } from "../settings.ts";
+import type { Role } from "./faces.ts";
+import type { Tables } from "./tables.ts";
+
+/** What every role starts from. */
+export type Opened = {
+  settings: Settings;
+  role: Role;
+  log: EventLog;
+  history: History;
+  tables: Tables;
+  say: (line: string) => void;
+  /** Aborted when the process ends. */
+  signal: AbortSignal;
+  /** Called when the process ends, the last one first. */
+  onClose: (closer: () => Promise<unknown>) => void;
+  /** Serves the HTTP API; HOST:PORT. */
+  startApi: (face: ServiceFace) => Promise<string>;
+};
+
+export type Started = { xdsPort: number | null; http: string };

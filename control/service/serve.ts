@@ -1,0 +1,24 @@
+import { createNotifier } from "../notify/notifier.ts";
+import { createFace } from "./faces.ts";
+import type { Opened, Started } from "./opened.ts";
+import { createResources, followHistory, startServing } from "./serving.ts";
+
+/** Hands the live table of the log to proxies. Keeps nothing, so there may be any number of it. */
+export async function startServe(opened: Opened): Promise<Started> {
+  const { settings, role, log, history, tables, say, onClose } = opened;
+  const resourceOf = createResources(settings);
+  const notifier = createNotifier({ hooks: settings.notify, now: Date.now, say });
+  onClose(notifier.close);
+  const onNack = (node: string, why: string): void => {
+    const tableDigest = history.live().table?.digest ?? "";
+    notifier.notify({ what: "nack", at: Date.now(), why, tableDigest, node });
+  };
+  const serving = await startServing(settings, { history, say, resourceOf, onNack });
+  onClose(serving.close);
+  const following = followHistory(history, opened.signal, say, serving.push);
+  onClose(() => following);
+  const http = await opened.startApi(
+    createFace({ settings, role, log, history, tables, serving, resourceOf, deciding: () => null }),
+  );
+  return { xdsPort: serving.xds.port, http };
+}
