@@ -5,8 +5,8 @@ import { collectInto, createLastRecords } from "./collecting.ts";
 import { openDeciding } from "./deciding.ts";
 import { createFace } from "./faces.ts";
 import { openLabels } from "./labels.ts";
-import type { Opened, Started } from "./opened.ts";
-import { createResources, type Serving, startServing } from "./serving.ts";
+import { nameProcess, type Opened, type Started } from "./opened.ts";
+import { createResources, followHistory, type Serving, startServing } from "./serving.ts";
 
 /** All roles in one process: collect, learn, serve. */
 export async function startAll(opened: Opened): Promise<Started> {
@@ -44,6 +44,7 @@ export async function startAll(opened: Opened): Promise<Started> {
   if (!collector) throw new LimenError("internal", "the access-log service was not added");
   onClose(collector.close);
   onClose(serving.close);
+  if (settings.log.kind === "kafka") await shareLog(opened, serving);
   await deciding.start();
   const labels = openLabels(settings, log, tokenKey, state.learner.states);
   const { role } = opened;
@@ -52,4 +53,12 @@ export async function startAll(opened: Opened): Promise<Started> {
     createFace({ settings, role, log, history, tables, serving, resourceOf, ...rest }),
   );
   return { xdsPort: serving.xds.port, http };
+}
+
+/** Another process may write the log too: the newest to start decides, and all serve its tables. */
+async function shareLog(opened: Opened, serving: Serving): Promise<void> {
+  const { history, settings, signal, say, onClose } = opened;
+  await history.claim(nameProcess(settings));
+  const following = followHistory(history, signal, say, serving.push);
+  onClose(() => following);
 }

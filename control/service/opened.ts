@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import type { ServiceFace } from "../api/views.ts";
 import type { EventLog } from "../events/log.ts";
 import type { History } from "../history/history.ts";
@@ -22,3 +23,7 @@ export type Opened = {
 };
 
 export type Started = { xdsPort: number | null; http: string };
+
+/** One process among those that share a log, as people find it: it tells others where to ask. */
+export const nameProcess = ({ listen }: Settings): string =>
+  `${hostname()} (http ${listen.http}, pid ${process.pid})`;
