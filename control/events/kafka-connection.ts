@@ -97,12 +97,16 @@ function endLive({ cluster, sockets }: Live): void {
   cluster.disconnect().catch(() => undefined);
 }
 
+const LATE = "no answer within";
+const isLate = (thrown: unknown): boolean =>
+  thrown instanceof Error && thrown.message.startsWith(LATE);
+
 /** Fails when the work takes longer; the work itself may go on. */
 async function within<Value>(timeoutMs: number, work: Promise<Value>): Promise<Value> {
   const stop = new AbortController();
   work.catch(() => undefined);
   const late = sleep(timeoutMs, undefined, { signal: stop.signal }).then(() => {
-    throw new Error(`no answer within ${Math.round(timeoutMs / 100) / 10} s`);
+    throw new Error(`${LATE} ${Math.round(timeoutMs / 100) / 10} s`);
   });
   late.catch(() => undefined);
   return Promise.race([work, late]).finally(() => stop.abort());
@@ -126,39 +130,38 @@ export function connectKafka(
     live = undefined;
     endLive(failed);
   };
+  const getLive = (): Live => {
+    if (isClosed) throw new LimenError("unavailable", `event log ${where}: closed; open it again`);
+    live ??= openLive(settings, topics);
+    return live;
+  };
   const run = async <Value>(used: Live, step: (cluster: Cluster) => Promise<Value>) => {
     await used.ready;
     return step(used.cluster);
   };
-  /** Prepares the next try, or throws when there is none. */
-  const recover = async (
-    thrown: unknown,
-    used: Live | undefined,
-    doing: string,
-    leftMs: number,
-  ) => {
-    if (isClosed) throw new LimenError("unavailable", `event log ${where}: closed; open it again`);
+  /** Makes connections fit for the next try, or gives them up. */
+  const repair = async (thrown: unknown, used: Live, leftMs: number): Promise<void> => {
     const { way } = classify(thrown);
-    if (isFinal(thrown) || leftMs <= 0) {
-      if (way === "reconnect") drop(used);
-      throw toLimenError(thrown, where, doing);
-    }
-    if (way === "reconnect" || !used) drop(used);
-    else await within(leftMs, used.cluster.refreshMetadata()).catch(() => drop(used));
+    if (way === "reconnect") drop(used);
+    if (way !== "again" || leftMs <= 0) return;
+    await within(leftMs, used.cluster.refreshMetadata()).catch(() => drop(used));
   };
   return {
     where,
     attempt: async (doing, timeoutMs, step) => {
       const until = performance.now() + timeoutMs;
+      let reason: unknown;
       for (let waitMs = WAIT_FIRST_MS; ; waitMs = Math.min(2 * waitMs, WAIT_LAST_MS)) {
-        let used: Live | undefined;
+        const used = getLive();
         try {
-          if (isClosed) throw new Error("closed");
-          live ??= openLive(settings, topics);
-          used = live;
           return await within(until - performance.now(), run(used, step));
         } catch (thrown) {
-          await recover(thrown, used, doing, until - performance.now() - waitMs);
+          // Out of time says less than what went wrong before.
+          if (reason === undefined || !isLate(thrown)) reason = thrown;
+          const leftMs = until - performance.now() - waitMs;
+          await repair(thrown, used, leftMs);
+          if (isClosed) getLive();
+          if (isFinal(thrown) || leftMs <= 0) throw toLimenError(reason, where, doing);
           await sleep(waitMs);
         }
       }

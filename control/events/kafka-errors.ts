@@ -72,7 +72,7 @@ export function toLimenError(thrown: unknown, where: string, doing: string): Lim
     return new LimenError("input", `${what}; ${hint}`, thrown);
   }
   if (way === "reconnect") {
-    const hint = "is Kafka up, are address, tls and sasl right? it is tried again";
+    const hint = "is Kafka up, are address, tls and sasl right?";
     return new LimenError("unavailable", `${what}; ${hint}`, thrown);
   }
   return new LimenError("unavailable", `${what}; look at the brokers`, thrown);
