@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import type { DemoLog } from "../demo/event-log.ts";
 import { writePicture } from "../demo/picture.ts";
 import { recordTraffic } from "../demo/record.ts";
 import { runDemo } from "../demo/run.ts";
@@ -19,6 +20,7 @@ Examples:
   limen demo --once --requests 20000 -o json          ends by itself; exit 0 when all held
   limen demo --once --picture demo.svg                draws the run: false positives and recall
   limen demo --once --label-missing 0.4               labels with holes certify nothing: exit 3
+  limen demo --once --kafka                           the same with events in a real Kafka
   limen demo --seeds 20                               seeds 101 to 120, and how many pass
   limen demo --record live.csv --requests 20000       feature vectors with labels, for training
 
@@ -35,6 +37,8 @@ type Options = {
   picture?: string;
   labelMissing: number;
   labelNoise: number;
+  kafka?: boolean;
+  brokers?: string;
   traffic: "train" | "live";
   bots: number;
   output: Format;
@@ -50,6 +54,11 @@ function parsePort(text: string): number {
   const value = parseWhole(text);
   if (value >= 1 && value <= 65_535) return value;
   throw new InvalidArgumentError("a port from 1 to 65535");
+}
+
+function parseBrokers(text: string): string {
+  if (/^[\w.-]+:\d{1,5}(,[\w.-]+:\d{1,5})*$/.test(text)) return text;
+  throw new InvalidArgumentError("HOST:PORT, several by commas");
 }
 
 function parseShare(text: string): number {
@@ -82,9 +91,15 @@ async function record(file: string, options: Options, screen: Screen, signal: Ab
   await recordTraffic({ file: where, seed, requests, rate, mode, botShare }, screen, signal);
 }
 
+function chooseLog({ kafka, brokers }: Options): DemoLog {
+  if (!kafka && brokers === undefined) return { kind: "sqlite" };
+  return { kind: "kafka", brokers: brokers ?? null };
+}
+
 async function play(options: Options, screen: Screen, signal: AbortSignal): Promise<void> {
   const { seed, requests, rate, once = false, port = null, labelMissing, labelNoise } = options;
-  const plan = { seed, requests, rate, once, port, labelMissing, labelNoise };
+  const log = chooseLog(options);
+  const plan = { seed, requests, rate, once, port, labelMissing, labelNoise, log };
   if (options.seeds !== undefined) {
     const results = await runSeeds(plan, listSeeds(options.seeds), screen, signal);
     printJson(options, results);
@@ -130,6 +145,8 @@ export function addDemo(program: Command): void {
     .option("--picture <file>", "draw the run as SVG, its points beside it as JSON")
     .option("--label-missing <share>", "share of requests without a label", parseShare, 0)
     .option("--label-noise <share>", "share of labels that are wrong", parseShare, 0)
+    .option("--kafka", "keep events in a real Kafka, started for the demo (Java 17, Maven)")
+    .option("--brokers <list>", "keep events in this Kafka: HOST:PORT,HOST:PORT", parseBrokers)
     .option("--record <file>", "only record feature vectors with labels into a CSV file")
     .addOption(
       new Option("--traffic <kind>", "with --record: train leaves out the partner and some slips")

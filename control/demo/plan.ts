@@ -1,4 +1,5 @@
 import { LimenError } from "../errors.ts";
+import type { DemoLog } from "./event-log.ts";
 import type { Route } from "./traffic/request.ts";
 
 export const PHASES = ["shadow", "labels", "tag", "release"] as const;
@@ -17,6 +18,7 @@ export type DemoOptions = {
   /** Share of requests without a label, and of labels that are wrong. */
   labelMissing: number;
   labelNoise: number;
+  log: DemoLog;
 };
 
 export const OUTAGE_SECONDS = 5;

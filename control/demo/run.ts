@@ -201,7 +201,7 @@ export async function runDemo(
     const { labelMissing: missing, labelNoise: noise } = options;
     const truths = openTruths(openRandom(LABEL_STREAM - options.seed), { missing, noise });
     const hand = await readHandCut();
-    const stand = await startStand(options, truths.take, closers, own);
+    const stand = await startStand(options, truths.take, closers, screen.say, own);
     const stage = openStage({ stand, options, truths, hand }, screen, own);
     screen.say(
       `limen demo: seed ${options.seed}, ${formatCount(options.requests)} requests, ${options.rate}/s, through Envoy ${stand.envoy.version} at ${stand.proxy.url.host}`,

@@ -1,14 +1,20 @@
 import { stringify } from "yaml";
+import type { LogLines } from "./event-log.ts";
 import { AUDIT, CONFIDENCE, OBJECTIVE, WINDOW_MS } from "./plan.ts";
 import { HOST } from "./ports.ts";
 
 /** The limen.yaml of the demo: shadow, labels by response header, certified cuts by route. */
-export function writeSettings(model: string, xdsPort: number, httpPort: number): string {
+export function writeSettings(
+  model: string,
+  xdsPort: number,
+  httpPort: number,
+  lines: LogLines,
+): string {
   return stringify({
     limen: 1,
     models: [model],
     listen: { xds: `${HOST}:${xdsPort}`, http: `${HOST}:${httpPort}` },
-    log: "sqlite:./limen.db",
+    ...lines,
     segments: {
       of: "path",
       prefix: {

@@ -4,6 +4,7 @@ import { type ResolvedEnvoy, resolveEnvoy } from "../envoy/resolve.ts";
 import { LimenError } from "../errors.ts";
 import { explainBuild, INSTALLATION } from "../installation.ts";
 import { type Control, startControl } from "./control.ts";
+import { openDemoLog } from "./event-log.ts";
 import { type Closers, openFolder } from "./folder.ts";
 import type { DemoOptions } from "./plan.ts";
 import { claimPort, findFreePort, HOST, preferPort } from "./ports.ts";
@@ -42,6 +43,7 @@ export async function startStand(
   options: DemoOptions,
   labelOf: LabelOf,
   closers: Closers,
+  say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<Stand> {
   const wasmBytes = checkFilter();
@@ -54,7 +56,8 @@ export async function startStand(
   closers.add(robots.close);
 
   const file = join(folder, "limen.yaml");
-  writeFileSync(file, writeSettings(MODEL, ports.xds, ports.http));
+  const lines = await openDemoLog(options.log, folder, closers, say);
+  writeFileSync(file, writeSettings(MODEL, ports.xds, ports.http, lines));
   const server = `http://${HOST}:${ports.http}`;
   const control = await startControl(folder, file, server, signal);
   closers.add(control.stop);
