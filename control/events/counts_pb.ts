@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file events/counts.proto.
  */
 export const file_events_counts: GenFile = /*@__PURE__*/
-  fileDesc("ChNldmVudHMvY291bnRzLnByb3RvEghsaW1lbi52MSLgAQoGQ291bnRzEhEKCXBhcnRpdGlvbhgBIAEoDRIUCgxtb2RlbF9kaWdlc3QYAiABKAkSDwoHc2VnbWVudBgDIAEoCRIOCgZjb2hvcnQYBCABKAQSEAoIc2xpY2VfbXMYBSABKA0SJAoJZGVjaXNpb25zGAYgASgLMhEubGltZW4udjEuT2Zmc2V0cxIhCgZsYWJlbHMYByABKAsyES5saW1lbi52MS5PZmZzZXRzEh4KBWNlbGxzGAggAygLMg8ubGltZW4udjEuQ2VsbHMSEQoJd2luZG93X21zGAkgASgEIssBCgtMYWJlbENvaG9ydBIRCglwYXJ0aXRpb24YASABKA0SDgoGY29ob3J0GAIgASgEEhAKCHNsaWNlX21zGAMgASgNEhEKCXdpbmRvd19tcxgEIAEoBBIkCglkZWNpc2lvbnMYBSABKAsyES5saW1lbi52MS5PZmZzZXRzEiEKBmxhYmVscxgGIAEoCzIRLmxpbWVuLnYxLk9mZnNldHMSDAoEaGVsZBgHIAEoBBIMCgRzZWVuGAggASgEEg8KB3NpbGVuY2UYCSABKAkiIwoHT2Zmc2V0cxIMCgRmcm9tGAEgASgEEgoKAnRvGAIgASgEIlgKBUNlbGxzEhQKDHRhYmxlX2RpZ2VzdBgBIAEoCRILCgNhcm0YAiABKA0SDAoEYmlucxgDIAMoDRIOCgZsYWJlbHMYBCADKA0SDgoGY291bnRzGAUgAygEIoADCgpDaGVja3BvaW50EhEKCXBhcnRpdGlvbhgBIAEoDRIMCgRuZXh0GAIgASgEEhAKCHNsaWNlX21zGAMgASgNEhEKCWRlY2lzaW9ucxgEIAEoBBISCgpkdXBsaWNhdGVzGAUgASgEEgwKBGxhdGUYBiABKAQSEAoIcmVqZWN0ZWQYByABKAQSNAoIc3RhdHVzZXMYCCADKAsyIi5saW1lbi52MS5DaGVja3BvaW50LlN0YXR1c2VzRW50cnkSGQoDdm1zGAkgAygLMgwubGltZW4udjEuVm0SFwoPcmV0aXJlZF9taXNzaW5nGAogASgEEhYKDnJldGlyZWRfdW5zZWVuGAsgASgEEg4KBmNvaG9ydBgMIAEoBBIgCgZqb2luZWQYDSABKAsyEC5saW1lbi52MS5Kb2luZWQSEwoLcmVqZWN0ZWRfdG8YDiABKAQaLwoNU3RhdHVzZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBIvABCgZKb2luZWQSEQoJd2luZG93X21zGAEgASgEEhEKCWNvaG9ydF9tcxgCIAEoDRITCgtsYWJlbHNfbmV4dBgDIAEoBBIZChFkZWNpc2lvbnNfY291bnRlZBgEIAEoBBIWCg5sYWJlbHNfY291bnRlZBgHIAEoBBIMCgRvcGVuGAUgASgEEioKBWZhdGVzGAYgAygLMhsubGltZW4udjEuSm9pbmVkLkZhdGVzRW50cnkSEAoIYWNjZXB0ZWQYCCABKAQaLAoKRmF0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAQ6AjgBIl8KAlZtEgwKBG5vZGUYASABKAkSCgoCdm0YAiABKAQSCwoDbG93GAMgASgSEgwKBGhpZ2gYBCABKBISDAoEZ2FwcxgFIAMoEhIWCg5jbG9zZWRfbWlzc2luZxgGIAEoBGIGcHJvdG8z");
+  fileDesc("ChNldmVudHMvY291bnRzLnByb3RvEghsaW1lbi52MSLgAQoGQ291bnRzEhEKCXBhcnRpdGlvbhgBIAEoDRIUCgxtb2RlbF9kaWdlc3QYAiABKAkSDwoHc2VnbWVudBgDIAEoCRIOCgZjb2hvcnQYBCABKAQSEAoIc2xpY2VfbXMYBSABKA0SJAoJZGVjaXNpb25zGAYgASgLMhEubGltZW4udjEuT2Zmc2V0cxIhCgZsYWJlbHMYByABKAsyES5saW1lbi52MS5PZmZzZXRzEh4KBWNlbGxzGAggAygLMg8ubGltZW4udjEuQ2VsbHMSEQoJd2luZG93X21zGAkgASgEIssBCgtMYWJlbENvaG9ydBIRCglwYXJ0aXRpb24YASABKA0SDgoGY29ob3J0GAIgASgEEhAKCHNsaWNlX21zGAMgASgNEhEKCXdpbmRvd19tcxgEIAEoBBIkCglkZWNpc2lvbnMYBSABKAsyES5saW1lbi52MS5PZmZzZXRzEiEKBmxhYmVscxgGIAEoCzIRLmxpbWVuLnYxLk9mZnNldHMSDAoEaGVsZBgHIAEoBBIMCgRzZWVuGAggASgEEg8KB3NpbGVuY2UYCSABKAkiIwoHT2Zmc2V0cxIMCgRmcm9tGAEgASgEEgoKAnRvGAIgASgEIlgKBUNlbGxzEhQKDHRhYmxlX2RpZ2VzdBgBIAEoCRILCgNhcm0YAiABKA0SDAoEYmlucxgDIAMoDRIOCgZsYWJlbHMYBCADKA0SDgoGY291bnRzGAUgAygEIuQDCgpDaGVja3BvaW50EhEKCXBhcnRpdGlvbhgBIAEoDRIMCgRuZXh0GAIgASgEEhAKCHNsaWNlX21zGAMgASgNEhEKCWRlY2lzaW9ucxgEIAEoBBISCgpkdXBsaWNhdGVzGAUgASgEEgwKBGxhdGUYBiABKAQSEAoIcmVqZWN0ZWQYByABKAQSNAoIc3RhdHVzZXMYCCADKAsyIi5saW1lbi52MS5DaGVja3BvaW50LlN0YXR1c2VzRW50cnkSGQoDdm1zGAkgAygLMgwubGltZW4udjEuVm0SFwoPcmV0aXJlZF9taXNzaW5nGAogASgEEhYKDnJldGlyZWRfdW5zZWVuGAsgASgEEg4KBmNvaG9ydBgMIAEoBBIgCgZqb2luZWQYDSABKAsyEC5saW1lbi52MS5Kb2luZWQSEwoLcmVqZWN0ZWRfdG8YDiABKAQSEgoKdm1fcmVjb3JkcxgPIAEoDRISCgpnZW5lcmF0aW9uGBAgASgEEiQKCHByb2dyZXNzGBEgASgLMhIubGltZW4udjEuUHJvZ3Jlc3MSFAoMbG9zc19yZWNvcmRzGBIgASgNGi8KDVN0YXR1c2VzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgEOgI4ASLzAQoIUHJvZ3Jlc3MSDAoEbmV4dBgBIAEoBBIRCglkZWNpc2lvbnMYAiABKAQSEgoKZHVwbGljYXRlcxgDIAEoBBIMCgRsYXRlGAQgASgEEhAKCHJlamVjdGVkGAUgASgEEjIKCHN0YXR1c2VzGAYgAygLMiAubGltZW4udjEuUHJvZ3Jlc3MuU3RhdHVzZXNFbnRyeRIOCgZjb2hvcnQYByABKAQSDAoEdGltZRgIIAEoBBIPCgd0b2xkX3RvGAkgASgEGi8KDVN0YXR1c2VzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgEOgI4ASImCgNWbXMSEgoKZ2VuZXJhdGlvbhgBIAEoBBILCgN2bXMYAiADKAwi8AEKBkpvaW5lZBIRCgl3aW5kb3dfbXMYASABKAQSEQoJY29ob3J0X21zGAIgASgNEhMKC2xhYmVsc19uZXh0GAMgASgEEhkKEWRlY2lzaW9uc19jb3VudGVkGAQgASgEEhYKDmxhYmVsc19jb3VudGVkGAcgASgEEgwKBG9wZW4YBSABKAQSKgoFZmF0ZXMYBiADKAsyGy5saW1lbi52MS5Kb2luZWQuRmF0ZXNFbnRyeRIQCghhY2NlcHRlZBgIIAEoBBosCgpGYXRlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoBDoCOAEibgoCVm0SDAoEbm9kZRgBIAEoCRIKCgJ2bRgCIAEoBBILCgNsb3cYAyABKBISDAoEaGlnaBgEIAEoEhIMCgRnYXBzGAUgAygSEhYKDmNsb3NlZF9taXNzaW5nGAYgASgEEg0KBXN0ZXBzGAcgASgMYgZwcm90bzM");
 
 /**
  * Counts of one closed cohort, by partition of limen.decisions, model and segment.
@@ -264,7 +264,7 @@ export type Checkpoint = Message<"limen.v1.Checkpoint"> & {
   statuses: { [key: string]: bigint };
 
   /**
-   * Longest unheard first.
+   * Longest unheard first; empty when they lie in records of their own.
    *
    * @generated from field: repeated limen.v1.Vm vms = 9;
    */
@@ -303,6 +303,32 @@ export type Checkpoint = Message<"limen.v1.Checkpoint"> & {
    * @generated from field: uint64 rejected_to = 14;
    */
   rejectedTo: bigint;
+
+  /**
+   * Records that hold the VMs, all of this generation: limen.v1.Vms.
+   *
+   * @generated from field: uint32 vm_records = 15;
+   */
+  vmRecords: number;
+
+  /**
+   * @generated from field: uint64 generation = 16;
+   */
+  generation: bigint;
+
+  /**
+   * How far the fold was when this was written: at `next` or later.
+   *
+   * @generated from field: limen.v1.Progress progress = 17;
+   */
+  progress?: Progress | undefined;
+
+  /**
+   * Records that hold what is missing of each VM as of the progress, or some seconds before.
+   *
+   * @generated from field: uint32 loss_records = 18;
+   */
+  lossRecords: number;
 };
 
 /**
@@ -311,6 +337,95 @@ export type Checkpoint = Message<"limen.v1.Checkpoint"> & {
  */
 export const CheckpointSchema: GenMessage<Checkpoint> = /*@__PURE__*/
   messageDesc(file_events_counts, 4);
+
+/**
+ * @generated from message limen.v1.Progress
+ */
+export type Progress = Message<"limen.v1.Progress"> & {
+  /**
+   * @generated from field: uint64 next = 1;
+   */
+  next: bigint;
+
+  /**
+   * @generated from field: uint64 decisions = 2;
+   */
+  decisions: bigint;
+
+  /**
+   * @generated from field: uint64 duplicates = 3;
+   */
+  duplicates: bigint;
+
+  /**
+   * @generated from field: uint64 late = 4;
+   */
+  late: bigint;
+
+  /**
+   * @generated from field: uint64 rejected = 5;
+   */
+  rejected: bigint;
+
+  /**
+   * @generated from field: map<string, uint64> statuses = 6;
+   */
+  statuses: { [key: string]: bigint };
+
+  /**
+   * Cohort that is open.
+   *
+   * @generated from field: uint64 cohort = 7;
+   */
+  cohort: bigint;
+
+  /**
+   * Time of the last event of both topics that was taken in, milliseconds; 0 without labels.
+   *
+   * @generated from field: uint64 time = 8;
+   */
+  time: bigint;
+
+  /**
+   * Decisions before it were told to whoever watches them, now or by a process before.
+   *
+   * @generated from field: uint64 told_to = 9;
+   */
+  toldTo: bigint;
+};
+
+/**
+ * Describes the message limen.v1.Progress.
+ * Use `create(ProgressSchema)` to create a new message.
+ */
+export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
+  messageDesc(file_events_counts, 5);
+
+/**
+ * A part of the VMs of a partition, longest unheard first over all parts.
+ *
+ * @generated from message limen.v1.Vms
+ */
+export type Vms = Message<"limen.v1.Vms"> & {
+  /**
+   * @generated from field: uint64 generation = 1;
+   */
+  generation: bigint;
+
+  /**
+   * Each a Vm.
+   *
+   * @generated from field: repeated bytes vms = 2;
+   */
+  vms: Uint8Array[];
+};
+
+/**
+ * Describes the message limen.v1.Vms.
+ * Use `create(VmsSchema)` to create a new message.
+ */
+export const VmsSchema: GenMessage<Vms> = /*@__PURE__*/
+  messageDesc(file_events_counts, 6);
 
 /**
  * @generated from message limen.v1.Joined
@@ -372,7 +487,7 @@ export type Joined = Message<"limen.v1.Joined"> & {
  * Use `create(JoinedSchema)` to create a new message.
  */
 export const JoinedSchema: GenMessage<Joined> = /*@__PURE__*/
-  messageDesc(file_events_counts, 5);
+  messageDesc(file_events_counts, 7);
 
 /**
  * @generated from message limen.v1.Vm
@@ -403,7 +518,7 @@ export type Vm = Message<"limen.v1.Vm"> & {
   high: bigint;
 
   /**
-   * Gaps between them, [first, last] in pairs, ascending.
+   * Gaps between them, [first, last] in pairs, ascending; empty when `steps` holds them.
    *
    * @generated from field: repeated sint64 gaps = 5;
    */
@@ -415,6 +530,13 @@ export type Vm = Message<"limen.v1.Vm"> & {
    * @generated from field: uint64 closed_missing = 6;
    */
   closedMissing: bigint;
+
+  /**
+   * The same pairs, each number a varint: the difference to the one before, the first to `low`.
+   *
+   * @generated from field: bytes steps = 7;
+   */
+  steps: Uint8Array;
 };
 
 /**
@@ -422,5 +544,5 @@ export type Vm = Message<"limen.v1.Vm"> & {
  * Use `create(VmSchema)` to create a new message.
  */
 export const VmSchema: GenMessage<Vm> = /*@__PURE__*/
-  messageDesc(file_events_counts, 6);
+  messageDesc(file_events_counts, 8);
 

@@ -3,29 +3,39 @@
  *   key counts/PARTITION/MODEL DIGEST/COHORT/SEGMENT    -> limen.v1.Counts
  *   key labelled/PARTITION/MODEL DIGEST/COHORT/SEGMENT  -> limen.v1.Counts with final labels
  *   key labelled/PARTITION/COHORT                       -> limen.v1.LabelCohort
- *   key checkpoint/PARTITION                            -> limen.v1.Checkpoint
- * One append holds all records of a checkpoint, so they are in the log together or not at all.
+ *   key vms/PARTITION/WRITER/0 or 1/NUMBER              -> limen.v1.Vms, seqs where replay begins
+ *   key loss/PARTITION/WRITER/NUMBER                    -> limen.v1.Vms, seqs of now without gaps
+ *   key checkpoint/PARTITION/WRITER                     -> limen.v1.Checkpoint
+ * They lie in the partition of limen.counts that has the number of the decisions', in this order.
+ *
+ * A checkpoint is whole once its last record is there, and says how many records of which
+ * generation hold its VMs. Generations take turns at two sets of keys, so the set of the checkpoint
+ * that is there stays as it is until the next one is whole. A writer is one process: two of them
+ * that fold one partition never touch each other's checkpoint, and what they write of cohorts is
+ * the same. Once a process has written its first checkpoint it removes those it found.
  */
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
-  type Checkpoint,
   CheckpointSchema,
   CountsSchema,
   JoinedSchema,
   LabelCohortSchema,
+  ProgressSchema,
+  VmsSchema,
 } from "../events/counts_pb.ts";
 import type { NewEvent, StoredEvent } from "../events/log.ts";
 import type { Slice } from "./cells.ts";
 import type { LabelledCohort } from "./join/close.ts";
 import { oldestNeeded } from "./join/state.ts";
-import type { Joining } from "./joining.ts";
+import type { Joining, Snapshot } from "./joining.ts";
 import { packCells } from "./pack.ts";
-import type { VmSeqs } from "./seqs.ts";
 import type { CohortCounts, LearnState } from "./state.ts";
+import { packLoss, packVms, splitVms } from "./vms.ts";
 
-const record = (key: string, value: Uint8Array): NewEvent => ({
+const record = (partition: number, key: string, value: Uint8Array): NewEvent => ({
   topic: "limen.counts",
   key: new Uint8Array(Buffer.from(key)),
+  partition,
   value,
 });
 
@@ -42,7 +52,7 @@ function countsRecord(state: LearnState, cohort: CohortCounts, slice: Slice): Ne
     cells: packCells(slice.cells.values()),
   });
   const key = `counts/${partition}/${modelDigest}/${cohort.cohort}/${segment}`;
-  return record(key, toBinary(CountsSchema, value));
+  return record(partition, key, toBinary(CountsSchema, value));
 }
 
 /** A closed cohort of labels: one record a slice, and one that says it is whole. */
@@ -60,41 +70,36 @@ function labelledRecords(partition: number, closed: LabelledCohort): NewEvent[] 
     const packed = packCells(cells.values());
     const value = create(CountsSchema, { ...shared, modelDigest, segment, cells: packed });
     const key = `labelled/${partition}/${modelDigest}/${closed.cohort}/${segment}`;
-    return record(key, toBinary(CountsSchema, value));
+    return record(partition, key, toBinary(CountsSchema, value));
   });
   const numbers = { held: BigInt(held), seen: BigInt(seen), silence };
   const whole = create(LabelCohortSchema, { ...shared, ...numbers });
   const key = `labelled/${partition}/${closed.cohort}`;
-  return [...slices, record(key, toBinary(LabelCohortSchema, whole))];
+  return [...slices, record(partition, key, toBinary(LabelCohortSchema, whole))];
 }
 
-const vmOf = (vm: VmSeqs) => ({
-  node: vm.node,
-  vm: vm.vm,
-  low: BigInt(vm.low),
-  high: BigInt(vm.high),
-  gaps: vm.gaps.flat().map(BigInt),
-  closedMissing: BigInt(vm.closedMissing),
+const countersOf = ({ counters, statuses }: LearnState) => ({
+  decisions: BigInt(counters.decisions),
+  duplicates: BigInt(counters.duplicates),
+  late: BigInt(counters.late),
+  rejected: BigInt(counters.rejected),
+  statuses: Object.fromEntries([...statuses].map(([name, n]) => [name, BigInt(n)])),
 });
 
 /** What the fold knows here, before the next decision: replay can begin from it. */
-function describeState(state: LearnState): Checkpoint {
-  const { settings, counters, seqs } = state;
-  return create(CheckpointSchema, {
+function describeState(state: LearnState, cohort: number): Snapshot {
+  const { settings, seqs, joining } = state;
+  const checkpoint = create(CheckpointSchema, {
+    ...countersOf(state),
     partition: settings.partition,
     next: state.next,
     sliceMs: settings.sliceMs,
-    decisions: BigInt(counters.decisions),
-    duplicates: BigInt(counters.duplicates),
-    late: BigInt(counters.late),
-    rejected: BigInt(counters.rejected),
-    statuses: Object.fromEntries([...state.statuses].map(([name, n]) => [name, BigInt(n)])),
-    vms: [...seqs.vms.values()].map(vmOf),
     retiredMissing: BigInt(seqs.retiredMissing),
     retiredUnseen: BigInt(seqs.retiredUnseen),
     cohort: BigInt(state.open),
-    ...(state.joining && { joined: { labelsNext: state.joining.labelsNext } }),
+    ...(joining && { joined: { labelsNext: joining.labelsNext } }),
   });
+  return { cohort, checkpoint, vms: packVms(seqs) };
 }
 
 /** Keeps the state at the first decision of a cohort of labels: call it between `closeCohort` and
@@ -104,18 +109,31 @@ export function noteSnapshot(state: LearnState, event: StoredEvent): void {
   if (!joining) return;
   const { snapshots, join } = joining;
   const cohort = Math.floor(event.time / join.settings.cohortMs);
-  if (snapshots.at(-1)?.cohort !== cohort) {
-    snapshots.push({ cohort, checkpoint: describeState(state) });
-  }
+  if (snapshots.at(-1)?.cohort !== cohort) snapshots.push(describeState(state, cohort));
 }
 
 /** The newest snapshot from which all that open cohorts need is replayed. */
-function chooseSnapshot({ snapshots, join, origin }: Joining): Checkpoint {
+function chooseSnapshot({ snapshots, join, origin }: Joining): Snapshot {
   const needed = oldestNeeded(join);
   while ((snapshots[1]?.cohort ?? needed + 1) <= needed) snapshots.shift();
   const [oldest] = snapshots;
   // Labels before the first decision of all are in no snapshot.
-  return oldest && oldest.cohort <= needed ? oldest.checkpoint : origin;
+  return oldest && oldest.cohort <= needed ? oldest : origin;
+}
+
+const sizeOf = (vms: readonly Uint8Array[]): number =>
+  vms.reduce((sum, { length }) => sum + length, 0);
+
+/** Large states are written less often: replay from the last one is what it costs. */
+const BYTES_PER_MS = 1_000;
+
+/** Without labels any boundary will do. */
+function chooseOwn(state: LearnState): Snapshot {
+  const { saved, settings, open } = state;
+  const now = open * settings.sliceMs;
+  const { snapshot } = saved;
+  const isDue = snapshot && now - saved.snapshotAt >= sizeOf(snapshot.vms) / BYTES_PER_MS;
+  return snapshot && !isDue ? snapshot : describeState(state, open);
 }
 
 function describeJoin(state: LearnState, joining: Joining) {
@@ -133,34 +151,92 @@ function describeJoin(state: LearnState, joining: Joining) {
   };
 }
 
-function checkpointRecord(state: LearnState): NewEvent {
-  const { joining } = state;
-  const base = joining ? chooseSnapshot(joining) : describeState(state);
-  const labelsNext = base.joined?.labelsNext ?? 0n;
+function vmsRecords(state: LearnState, prefix: string, generation: bigint, vms: Uint8Array[]) {
+  const { partition } = state.settings;
+  return splitVms(vms).map((part, number) => {
+    const value = toBinary(VmsSchema, create(VmsSchema, { generation, vms: part }));
+    return record(partition, `${prefix}/${number}`, value);
+  });
+}
+
+/** The VMs where replay begins, unless they were written already. */
+function saveVms(state: LearnState, base: Snapshot): NewEvent[] {
+  const { saved, settings, open } = state;
+  if (saved.snapshot === base) return [];
+  saved.snapshot = base;
+  saved.snapshotAt = open * settings.sliceMs;
+  saved.generation++;
+  const prefix = `vms/${settings.partition}/${saved.writer}/${saved.generation & 1n}`;
+  const records = vmsRecords(state, prefix, saved.generation, [...base.vms]);
+  saved.vmRecords = records.length;
+  return records;
+}
+
+const LOSS_MS = 5_000;
+
+function saveLoss(state: LearnState): NewEvent[] {
+  const { saved, settings, seqs, open } = state;
+  if (open * settings.sliceMs - saved.lossAt < LOSS_MS) return [];
+  saved.lossAt = open * settings.sliceMs;
+  const prefix = `loss/${settings.partition}/${saved.writer}`;
+  const records = vmsRecords(state, prefix, saved.generation, packLoss(seqs));
+  saved.lossRecords = records.length;
+  return records;
+}
+
+function checkpointRecord(state: LearnState, { checkpoint }: Snapshot): NewEvent {
+  const { joining, saved, settings } = state;
+  const labelsNext = checkpoint.joined?.labelsNext ?? 0n;
+  const progress = create(ProgressSchema, {
+    ...countersOf(state),
+    next: state.next,
+    cohort: BigInt(state.open),
+    time: BigInt(joining?.join.time ?? 0),
+    toldTo: state.toldTo,
+  });
   const value = {
-    ...base,
+    ...checkpoint,
     rejectedTo: state.rejectedTo,
+    vms: [],
+    vmRecords: saved.vmRecords,
+    generation: saved.generation,
+    lossRecords: saved.lossRecords,
+    progress,
     ...(joining && {
       joined: create(JoinedSchema, { ...describeJoin(state, joining), labelsNext }),
     }),
   };
-  return record(`checkpoint/${state.settings.partition}`, toBinary(CheckpointSchema, value));
+  const key = `checkpoint/${settings.partition}/${saved.writer}`;
+  return record(settings.partition, key, toBinary(CheckpointSchema, value));
 }
+
+/** What a checkpoint appends, in order, and the offset up to which it holds decisions. */
+export type TakenCheckpoint = { counts: NewEvent[]; rejected: NewEvent[]; next: bigint };
 
 /**
  * The records of a checkpoint at a boundary: after `closeCohort` and before the first event of the
  * new cohort is folded. They hold all that was closed since the last one.
  */
-export function takeCheckpoint(state: LearnState): { counts: NewEvent[]; rejected: NewEvent[] } {
-  const { joining } = state;
+export function takeCheckpoint(state: LearnState): TakenCheckpoint {
+  const { joining, saved } = state;
+  const { partition } = state.settings;
   const free = state.unsaved.flatMap((cohort) =>
     [...cohort.slices.values()].map((slice) => countsRecord(state, cohort, slice)),
   );
-  const { partition } = state.settings;
   const labelled = joining?.unsaved.flatMap((closed) => labelledRecords(partition, closed)) ?? [];
   if (state.rejectedTo < state.next) state.rejectedTo = state.next;
-  const counts = [...free, ...labelled, checkpointRecord(state)];
-  const taken = { counts, rejected: state.rejected };
+  if (state.toldTo < state.next) state.toldTo = state.next;
+  const base = joining ? chooseSnapshot(joining) : chooseOwn(state);
+  const own = [...saveVms(state, base), ...saveLoss(state), checkpointRecord(state, base)];
+  const removed = saved.stale.map((key) => ({
+    topic: "limen.counts" as const,
+    partition,
+    key,
+    value: null,
+  }));
+  const counts = [...free, ...labelled, ...own, ...removed];
+  const taken = { counts, rejected: state.rejected, next: state.next };
+  saved.stale = [];
   state.unsaved = [];
   state.rejected = [];
   if (joining) joining.unsaved = [];

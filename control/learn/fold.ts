@@ -2,6 +2,7 @@
 import { LimenError } from "../errors.ts";
 import type { EventLog, NewEvent, StoredEvent } from "../events/log.ts";
 import { noteSnapshot, takeCheckpoint } from "./checkpoint.ts";
+import { splitAppend } from "./split-append.ts";
 import {
   closeCohort,
   cohortOf,
@@ -17,9 +18,10 @@ export type Fold = {
   state: LearnState;
   /** Cohort at the last checkpoint, or where this process began. */
   savedAt: number;
-  /** A checkpoint whose append has not returned. */
-  unwritten: { counts: NewEvent[]; rejected: NewEvent[] } | undefined;
+  /** A checkpoint that is not in the log yet: its appends that have not returned, in order. */
+  unwritten: Unwritten | undefined;
 };
+type Unwritten = { appends: NewEvent[][]; rejected: NewEvent[]; next: bigint };
 
 /** How the events of a partition come to its fold. */
 export type Source = {
@@ -42,8 +44,11 @@ export const createFold = (log: EventLog, namesOf: NamesOf, state: LearnState): 
 /** Writes the checkpoint; rejects come after it, because a full log refuses only them. */
 export async function writePending(fold: Fold): Promise<void> {
   if (!fold.unwritten) return;
-  const { counts, rejected } = fold.unwritten;
-  await fold.log.append(counts);
+  const { appends, rejected } = fold.unwritten;
+  for (let batch = appends[0]; batch; batch = appends[0]) {
+    await fold.log.append(batch);
+    appends.shift();
+  }
   fold.unwritten = undefined;
   if (rejected.length === 0) return;
   try {
@@ -54,6 +59,13 @@ export async function writePending(fold: Fold): Promise<void> {
   }
 }
 
+function unwrittenOf({ log, state }: Fold): Unwritten {
+  const { counts, rejected, next } = takeCheckpoint(state);
+  const places = log.partitions("limen.counts");
+  const placed = counts.map((event) => ({ ...event, partition: (event.partition ?? 0) % places }));
+  return { appends: splitAppend(placed), rejected, next };
+}
+
 /** Folds a decision, after the labels before it; takes a checkpoint at a boundary that is due. */
 export function foldDecision(fold: Fold, event: StoredEvent): void {
   const { state, namesOf } = fold;
@@ -62,7 +74,7 @@ export function foldDecision(fold: Fold, event: StoredEvent): void {
   const isBoundary = closeCohort(state, event);
   if (isBoundary && (state.open - fold.savedAt) * sliceMs >= checkpointMs) {
     fold.savedAt = state.open;
-    fold.unwritten = takeCheckpoint(state);
+    fold.unwritten = unwrittenOf(fold);
   }
   noteSnapshot(state, event);
   foldEvent(state, event, namesOf);

@@ -5,6 +5,15 @@ import type { LabelledCohort } from "./join/close.ts";
 import { cohortLength, type LabelSettings } from "./join/sources.ts";
 import { createJoin, type JoinState } from "./join/state.ts";
 
+/** The fold before the first decision of a cohort. */
+export type Snapshot = {
+  cohort: number;
+  /** Without its VMs. */
+  checkpoint: Checkpoint;
+  /** As vms.ts packs them: those that do not change are shared. */
+  vms: readonly Uint8Array[];
+};
+
 /** The join of labels, and what is needed to go on with it after a restart. */
 export type Joining = {
   join: JoinState;
@@ -18,9 +27,9 @@ export type Joining = {
   /** Closed and not in a checkpoint yet. */
   unsaved: LabelledCohort[];
   /** The fold as it was before the first decision of a cohort, ascending: where replay may begin. */
-  snapshots: { cohort: number; checkpoint: Checkpoint }[];
+  snapshots: Snapshot[];
   /** Where this fold began: replay begins there until a snapshot is old enough. */
-  origin: Checkpoint;
+  origin: Snapshot;
 };
 
 /** About 80 MB. */
@@ -52,11 +61,15 @@ export function createJoining(settings: JoiningSettings): Joining {
     closedCells: 0,
     unsaved: [],
     snapshots: [],
-    origin: create(CheckpointSchema, {
-      partition: settings.partition,
-      sliceMs: settings.sliceMs,
-      joined: {},
-    }),
+    origin: {
+      cohort: -1,
+      checkpoint: create(CheckpointSchema, {
+        partition: settings.partition,
+        sliceMs: settings.sliceMs,
+        joined: {},
+      }),
+      vms: [],
+    },
   };
 }
 

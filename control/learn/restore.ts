@@ -1,45 +1,24 @@
 /** The way back from limen.counts: checkpoint.ts says what lies there. */
-import { fromBinary } from "@bufbuild/protobuf";
-import { LimenError } from "../errors.ts";
+import { toBinary } from "@bufbuild/protobuf";
 import {
   type Checkpoint,
-  CheckpointSchema,
   type Counts,
-  CountsSchema,
   type Joined,
   type LabelCohort,
-  LabelCohortSchema,
-  type Vm,
+  VmSchema,
+  type Vms,
 } from "../events/counts_pb.ts";
-import type { EventLog, StoredEvent } from "../events/log.ts";
+import type { EventLog } from "../events/log.ts";
 import { addToCell, type Cells, createCells, nameSlice } from "./cells.ts";
+import { type CountsRecord, readRecords } from "./counts-records.ts";
 import type { LabelledCohort } from "./join/close.ts";
 import { FATES } from "./join/fates.ts";
 import type { JoinSettings } from "./join/state.ts";
 import { type Joining, keepClosed } from "./joining.ts";
 import { unpackCells } from "./pack.ts";
-import { restoreVm, type VmSeqs } from "./seqs.ts";
+import { restoreVm } from "./seqs.ts";
 import { createState, type FoldSettings, type LearnState, retireCohorts } from "./state.ts";
-
-const READ_EVENTS = 1_000;
-
-async function* readPartition(log: EventLog, partition: number): AsyncGenerator<StoredEvent> {
-  const end = await log.end("limen.counts", partition);
-  let from = 0n;
-  while (from < end) {
-    const events = await log.read("limen.counts", partition, from, READ_EVENTS);
-    const last = events.at(-1);
-    if (!last) return;
-    yield* events;
-    from = last.offset + 1n;
-  }
-}
-
-async function readRecords(log: EventLog, take: (event: StoredEvent) => void): Promise<void> {
-  for (let partition = 0; partition < log.partitions("limen.counts"); partition++) {
-    for await (const event of readPartition(log, partition)) take(event);
-  }
-}
+import { unpackVm } from "./vms.ts";
 
 function addCounts(cells: Cells, counts: Counts): void {
   const name = nameSlice(counts.modelDigest, counts.segment);
@@ -56,27 +35,12 @@ function restoreCohort(state: LearnState, counts: Counts): void {
   addCounts(found, counts);
 }
 
-function pairUp(numbers: readonly bigint[]): [number, number][] {
-  return Array.from({ length: numbers.length >> 1 }, (_, at) => [
-    Number(numbers[2 * at]),
-    Number(numbers[2 * at + 1]),
-  ]);
-}
-
-const seqsOf = ({ node, vm, low, high, gaps, closedMissing }: Vm): VmSeqs => ({
-  node,
-  vm,
-  low: Number(low),
-  high: Number(high),
-  gaps: pairUp(gaps),
-  closedMissing: Number(closedMissing),
-});
-
-function applyCheckpoint(state: LearnState, checkpoint: Checkpoint): void {
+function applyCheckpoint(state: LearnState, { checkpoint, vms }: Found): void {
   state.next = checkpoint.next;
   // 0 is the state before the first decision.
   state.open = Number(checkpoint.cohort) || -1;
   state.rejectedTo = checkpoint.rejectedTo;
+  state.toldTo = checkpoint.progress?.toldTo ?? checkpoint.joined?.decisionsCounted ?? 0n;
   state.counters = {
     decisions: Number(checkpoint.decisions),
     duplicates: Number(checkpoint.duplicates),
@@ -84,7 +48,7 @@ function applyCheckpoint(state: LearnState, checkpoint: Checkpoint): void {
     rejected: Number(checkpoint.rejected),
   };
   for (const [name, n] of Object.entries(checkpoint.statuses)) state.statuses.set(name, Number(n));
-  for (const vm of checkpoint.vms) restoreVm(state.seqs, seqsOf(vm));
+  for (const vm of vms) restoreVm(state.seqs, unpackVm(vm));
   state.seqs.retiredMissing = Number(checkpoint.retiredMissing);
   state.seqs.retiredUnseen = Number(checkpoint.retiredUnseen);
 }
@@ -116,33 +80,76 @@ function buildClosed(records: Records, { windowMs, cohortMs }: JoinSettings): La
 }
 
 type Records = {
+  /** Of all writers: checkpoints and what belongs to them. */
+  keys: Set<string>;
   counts: Counts[];
   labelled: Counts[];
   cohorts: LabelCohort[];
-  checkpoint: Checkpoint | undefined;
+  checkpoints: { writer: string; checkpoint: Checkpoint }[];
+  /** By "WRITER/SET", then by number. */
+  vms: Map<string, Vms[]>;
 };
 
-function takeRecord(records: Records, partition: number, { key, value }: StoredEvent): void {
-  const [kind, own, ...rest] = Buffer.from(key ?? [])
-    .toString()
-    .split("/");
-  const bytes = value ?? new Uint8Array(0);
-  if (own !== `${partition}`) return;
-  if (kind === "counts") records.counts.push(fromBinary(CountsSchema, bytes));
-  else if (kind === "checkpoint") records.checkpoint = fromBinary(CheckpointSchema, bytes);
-  else if (kind !== "labelled") return;
-  else if (rest.length === 1) records.cohorts.push(fromBinary(LabelCohortSchema, bytes));
-  else records.labelled.push(fromBinary(CountsSchema, bytes));
+function takeRecord(records: Records, record: CountsRecord): void {
+  if (record.kind === "counts") records.counts.push(record.counts);
+  else if (record.kind === "labelled") records.labelled.push(record.counts);
+  else if (record.kind === "cohort") records.cohorts.push(record.cohort);
+  else records.keys.add(record.key);
+  if (record.kind === "checkpoint") records.checkpoints.push(record);
+  if (record.kind !== "vms") return;
+  const set = `${record.writer}/${record.set}`;
+  const parts = records.vms.get(set) ?? [];
+  records.vms.set(set, parts);
+  parts[record.number] = record.vms;
 }
 
 async function collectRecords(log: EventLog, partition: number): Promise<Records> {
-  const records: Records = { counts: [], labelled: [], cohorts: [], checkpoint: undefined };
-  try {
-    await readRecords(log, (event) => takeRecord(records, partition, event));
-  } catch (thrown) {
-    throw LimenError.from(thrown, "reading limen.counts");
-  }
+  const records: Records = {
+    keys: new Set(),
+    counts: [],
+    labelled: [],
+    cohorts: [],
+    checkpoints: [],
+    vms: new Map(),
+  };
+  await readRecords(log, partition, (record) => takeRecord(records, record));
   return records;
+}
+
+type Found = { checkpoint: Checkpoint; vms: readonly Uint8Array[] };
+
+/** A checkpoint with its VMs; null when some of them are of another generation or not there. */
+function findWhole(records: Records, writer: string, checkpoint: Checkpoint): Found | null {
+  const { vmRecords, generation, vms } = checkpoint;
+  if (vmRecords === 0) return { checkpoint, vms: vms.map((vm) => toBinary(VmSchema, vm)) };
+  const parts = records.vms.get(`${writer}/${generation & 1n}`) ?? [];
+  const own = Array.from({ length: vmRecords }, (_, number) => parts[number]);
+  if (!own.every((part) => part?.generation === generation)) return null;
+  return { checkpoint, vms: own.flatMap((part) => part?.vms ?? []) };
+}
+
+const endOf = ({ progress, next }: Checkpoint): bigint => progress?.next ?? next;
+
+/** The checkpoint that has come furthest; all are functions of the log, so any is right. */
+function chooseFound(records: Records): Found | null {
+  const found = records.checkpoints.flatMap(
+    ({ writer, checkpoint }) => findWhole(records, writer, checkpoint) ?? [],
+  );
+  return found.reduce<Found | null>(
+    (best, one) => (best && endOf(best.checkpoint) >= endOf(one.checkpoint) ? best : one),
+    null,
+  );
+}
+
+/** Another process may write while this one reads: then it reads again. */
+const READS = 5;
+
+async function readWhole(log: EventLog, partition: number) {
+  for (let read = 1; ; read++) {
+    const records = await collectRecords(log, partition);
+    const found = chooseFound(records);
+    if (found || records.checkpoints.length === 0 || read === READS) return { records, found };
+  }
 }
 
 /** Goes on with the join where the checkpoint was written; open cohorts come back by replay. */
@@ -173,17 +180,18 @@ function isComparable(checkpoint: Checkpoint, { settings, joining }: LearnState)
  */
 export async function restoreState(log: EventLog, settings: FoldSettings): Promise<LearnState> {
   const state = createState(settings);
-  const records = await collectRecords(log, settings.partition);
-  const { checkpoint } = records;
-  if (!checkpoint || !isComparable(checkpoint, state)) return state;
-  const { next, joined } = checkpoint;
-  applyCheckpoint(state, checkpoint);
-  if (state.joining && joined) {
-    state.joining.origin = checkpoint;
-    restoreJoin(state.joining, joined, records);
+  const { records, found } = await readWhole(log, settings.partition);
+  state.saved.stale = [...records.keys].map((key) => new Uint8Array(Buffer.from(key)));
+  if (!found || !isComparable(found.checkpoint, state)) return state;
+  const { checkpoint, vms } = found;
+  applyCheckpoint(state, found);
+  if (state.joining && checkpoint.joined) {
+    state.joining.origin = { cohort: -1, checkpoint, vms };
+    restoreJoin(state.joining, checkpoint.joined, records);
   }
   const closed = records.counts
-    .filter((one) => one.sliceMs === settings.sliceMs && (one.decisions?.to ?? 0n) <= next)
+    .filter((one) => one.sliceMs === settings.sliceMs)
+    .filter((one) => (one.decisions?.to ?? 0n) <= checkpoint.next)
     .sort((a, b) => Number(a.cohort - b.cohort));
   for (const one of closed) restoreCohort(state, one);
   retireCohorts(state);

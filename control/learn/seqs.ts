@@ -40,8 +40,11 @@ export type Loss = {
 
 export const createSeqs = (): Seqs => ({ vms: new Map(), retiredMissing: 0, retiredUnseen: 0 });
 
+/** The bytes of VMs as records hold them, while they have not changed. */
+export const PACKED = new WeakMap<VmSeqs, Uint8Array>();
+
 const widthOf = ([first, last]: [number, number]): number => last - first + 1;
-const missingOf = (vm: VmSeqs): number =>
+export const missingOf = (vm: VmSeqs): number =>
   vm.gaps.reduce((sum, gap) => sum + widthOf(gap), vm.closedMissing);
 const unseenOf = (vm: VmSeqs): number => Math.max(0, vm.low);
 
@@ -119,7 +122,9 @@ export function noteSeq(seqs: Seqs, node: string, vm: bigint, seq: number): Arri
   }
   seqs.vms.delete(name);
   seqs.vms.set(name, known);
-  return arrive(known, unwrap(seq, known.high));
+  const arrival = arrive(known, unwrap(seq, known.high));
+  if (arrival === "new") PACKED.delete(known);
+  return arrival;
 }
 
 /** Puts a VM back as a checkpoint kept it; they come in order, longest unheard first. */

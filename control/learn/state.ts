@@ -3,6 +3,7 @@
  * of the same events hold the same counts, wherever one of them was stopped and restored.
  */
 
+import { randomBytes } from "node:crypto";
 import { BIN_NONE } from "../../models/record-layout.ts";
 import { rejectStored } from "../collect/decode.ts";
 import { LimenError } from "../errors.ts";
@@ -13,7 +14,7 @@ import { closeLabels } from "./join/close.ts";
 import { takeDecision } from "./join/decisions.ts";
 import { foldLabel } from "./join/fold-label.ts";
 import type { LabelSettings } from "./join/sources.ts";
-import { createJoining, type Joining, keepClosed } from "./joining.ts";
+import { createJoining, type Joining, keepClosed, type Snapshot } from "./joining.ts";
 import { createDecisionReader, type DecisionReader, type PlainDecision } from "./read-decision.ts";
 import { createSeqs, noteSeq, type Seqs } from "./seqs.ts";
 import { type KnownTables, modelNamesOf, type NamesOf, slicesOf } from "./tables.ts";
@@ -78,12 +79,42 @@ export type LearnState = {
   read: DecisionReader;
   /** Null when no labels are joined. */
   joining: Joining | null;
+  /** Decisions before this offset were told to `onScored`, by this process or one before. */
+  toldTo: bigint;
+  saved: Saved;
+};
+
+/** What limen.counts holds of this fold. */
+export type Saved = {
+  /** Tells the records of this process from those of others that fold the same partition. */
+  writer: string;
+  /** The state whose VMs were written last, and in how many records. */
+  snapshot: Snapshot | null;
+  generation: bigint;
+  vmRecords: number;
+  /** When that state was, and when the loss was written: by the log, milliseconds. */
+  snapshotAt: number;
+  lossAt: number;
+  lossRecords: number;
+  /** Keys of writers before, not needed once there is a checkpoint of this one. */
+  stale: Uint8Array[];
 };
 
 const REJECTED_MAX = 1_000;
 export function createState(settings: FoldSettings): LearnState {
   return {
     rejectedTo: 0n,
+    toldTo: 0n,
+    saved: {
+      writer: randomBytes(8).toString("hex"),
+      snapshot: null,
+      generation: 0n,
+      vmRecords: 0,
+      snapshotAt: 0,
+      lossAt: Number.NEGATIVE_INFINITY,
+      lossRecords: 0,
+      stale: [],
+    },
     tables: new Map(),
     read: createDecisionReader(),
     joining: settings.labels ? createJoining({ ...settings, labels: settings.labels }) : null,
@@ -160,7 +191,7 @@ function countScores(
   names: readonly SliceName[],
 ): void {
   const cohort = openCohort(state, offset);
-  const isNew = offset >= (state.joining?.counted.decisions ?? 0n);
+  const isNew = offset >= state.toldTo;
   // Empty where a model did not score.
   names.forEach((name, model) => {
     LABEL_FREE.arm = arm[model] ?? 0;

@@ -32,6 +32,8 @@ export async function countByHand(log: EventLog): Promise<{ cells: Cells; distin
       const names = namesOf(digest);
       const segment = names?.segments[bytes.readUInt16LE(at)] ?? "?";
       const bin = bytes.readUInt16LE(at + 2);
+      // The model did not score.
+      if (bin === 65535) continue;
       const cohort = Math.floor(time / 1000);
       const arm = bytes.readUInt8(at + 5);
       add(cells, [names?.models[model]?.digest ?? "?", segment, cohort, digest, arm, bin, 0], 1);

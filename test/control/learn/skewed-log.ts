@@ -13,6 +13,8 @@ export type SkewedLog = EventLog & {
   show(topic: Topic): void;
   /** Fails the appends for which this gives true, before any of it is written. */
   failing: ((batch: readonly NewEvent[]) => boolean) | null;
+  /** After this many more events of limen.counts the rest of the batch is not written: it fails. */
+  tearAfter: number;
 };
 
 const isCompacted = (topic: Topic): boolean => topic === "limen.counts";
@@ -47,7 +49,13 @@ export function createSkewedLog(
   const log: SkewedLog = {
     append: async (batch) => {
       if (log.failing?.(batch)) throw new Error("the append failed");
-      batch.forEach(add);
+      for (const event of batch) {
+        if (isCompacted(event.topic) && log.tearAfter-- <= 0) {
+          log.tearAfter = Number.POSITIVE_INFINITY;
+          throw new Error("the append was torn");
+        }
+        add(event);
+      }
     },
     read: async (topic, partition, from, max) => {
       const { events, seen } = shelfOf(topic, partition);
@@ -64,6 +72,7 @@ export function createSkewedLog(
       for (const [name, shelf] of shelves) if (name.startsWith(`${topic}/`)) shelf.seen = shelf.end;
     },
     failing: null,
+    tearAfter: Number.POSITIVE_INFINITY,
   };
   return log;
 }
