@@ -117,6 +117,43 @@ function isFinal(thrown: unknown): boolean {
   return thrown instanceof LimenError || (way !== "again" && way !== "reconnect");
 }
 
+type Door = {
+  where: string;
+  /** The connections in use; throws when the door is closed. */
+  open: () => Live;
+  /** Makes connections fit for the next try, or gives them up. */
+  repair: (thrown: unknown, used: Live, leftMs: number) => Promise<void>;
+};
+
+async function run<Value>(used: Live, step: (cluster: Cluster) => Promise<Value>): Promise<Value> {
+  await used.ready;
+  return step(used.cluster);
+}
+
+/** Tries again and again, until the step succeeds, cannot succeed, or the time is over. */
+async function attempt<Value>(
+  { where, open, repair }: Door,
+  doing: string,
+  timeoutMs: number,
+  step: (cluster: Cluster) => Promise<Value>,
+): Promise<Value> {
+  const until = performance.now() + timeoutMs;
+  let reason: unknown;
+  for (let waitMs = WAIT_FIRST_MS; ; waitMs = Math.min(2 * waitMs, WAIT_LAST_MS)) {
+    const used = open();
+    try {
+      return await within(until - performance.now(), run(used, step));
+    } catch (thrown) {
+      // Out of time says less than what went wrong before.
+      if (reason === undefined || !isLate(thrown)) reason = thrown;
+      const leftMs = until - performance.now() - waitMs;
+      await repair(thrown, used, leftMs);
+      if (isFinal(thrown) || leftMs <= 0) throw toLimenError(reason, where, doing);
+      await sleep(waitMs);
+    }
+  }
+}
+
 /** Connects when first needed, and again after each loss; knows the leaders of the topics named. */
 export function connectKafka(
   settings: KafkaSettings,
@@ -130,42 +167,22 @@ export function connectKafka(
     live = undefined;
     endLive(failed);
   };
-  const getLive = (): Live => {
+  const open = (): Live => {
     if (isClosed) throw new LimenError("unavailable", `event log ${where}: closed; open it again`);
     live ??= openLive(settings, topics);
     return live;
   };
-  const run = async <Value>(used: Live, step: (cluster: Cluster) => Promise<Value>) => {
-    await used.ready;
-    return step(used.cluster);
-  };
-  /** Makes connections fit for the next try, or gives them up. */
-  const repair = async (thrown: unknown, used: Live, leftMs: number): Promise<void> => {
+  const repair: Door["repair"] = async (thrown, used, leftMs) => {
+    if (isClosed) open();
     const { way } = classify(thrown);
     if (way === "reconnect") drop(used);
     if (way !== "again" || leftMs <= 0) return;
     await within(leftMs, used.cluster.refreshMetadata()).catch(() => drop(used));
   };
+  const door: Door = { where, open, repair };
   return {
     where,
-    attempt: async (doing, timeoutMs, step) => {
-      const until = performance.now() + timeoutMs;
-      let reason: unknown;
-      for (let waitMs = WAIT_FIRST_MS; ; waitMs = Math.min(2 * waitMs, WAIT_LAST_MS)) {
-        const used = getLive();
-        try {
-          return await within(until - performance.now(), run(used, step));
-        } catch (thrown) {
-          // Out of time says less than what went wrong before.
-          if (reason === undefined || !isLate(thrown)) reason = thrown;
-          const leftMs = until - performance.now() - waitMs;
-          await repair(thrown, used, leftMs);
-          if (isClosed) getLive();
-          if (isFinal(thrown) || leftMs <= 0) throw toLimenError(reason, where, doing);
-          await sleep(waitMs);
-        }
-      }
-    },
+    attempt: (doing, timeoutMs, step) => attempt(door, doing, timeoutMs, step),
     close: () => {
       isClosed = true;
       drop(live);

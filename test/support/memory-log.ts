@@ -1,4 +1,6 @@
+import { LimenError } from "../../control/errors.ts";
 import type { EventLog, NewEvent, StoredEvent, Topic } from "../../control/events/log.ts";
+import { VALUE_BYTES_MAX } from "../../control/events/log.ts";
 import { choosePartition } from "../../control/events/partition.ts";
 
 export type MemoryLogOptions = { partitions?: number; now?: () => number };
@@ -16,6 +18,13 @@ export function createMemoryLog(options: MemoryLogOptions = {}): EventLog {
     return found;
   };
   let lastTime = 0;
+  let isClosed = false;
+  const check = ({ value, partition = 0 }: NewEvent): void => {
+    if (isClosed) throw new LimenError("unavailable", "event log: closed; open it again");
+    const isThere = partition >= 0 && partition < partitions;
+    if (isThere && (value?.length ?? 0) <= VALUE_BYTES_MAX) return;
+    throw new LimenError("input", "event log: no such partition, or a value too large");
+  };
   const add = ({ topic, key, value, headers = {}, ...given }: NewEvent): void => {
     const partition = given.partition ?? choosePartition(key, partitions);
     const events = shelf(topic, partition);
@@ -36,7 +45,10 @@ export function createMemoryLog(options: MemoryLogOptions = {}): EventLog {
     if (former >= 0) events.splice(former, 1);
   };
   return {
-    append: async (batch) => batch.forEach(add),
+    append: async (batch) => {
+      batch.forEach(check);
+      batch.forEach(add);
+    },
     read: async (topic, partition, from, max) =>
       shelf(topic, partition)
         .filter(({ offset }) => offset >= from)
@@ -44,6 +56,8 @@ export function createMemoryLog(options: MemoryLogOptions = {}): EventLog {
     end: async (topic, partition) => (shelf(topic, partition).at(-1)?.offset ?? -1n) + 1n,
     partitions: () => partitions,
     hasOneClock: true,
-    close: async () => undefined,
+    close: async () => {
+      isClosed = true;
+    },
   };
 }
