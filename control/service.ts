@@ -1,4 +1,5 @@
 import { startApi } from "./api/server.ts";
+import { openAuth } from "./auth/auth.ts";
 import { openLog } from "./events/open.ts";
 import { openHistory } from "./history/history.ts";
 import { startAll } from "./service/all.ts";
@@ -34,11 +35,14 @@ export async function startService(
     for (const closer of closers.toReversed()) await closer();
   };
   try {
+    const auth = openAuth(settings.auth, say);
+    closers.push(async () => auth.close());
     const tables = createTables();
     const history = await openHistory(log, tables.note);
     const opened: Opened = {
       settings,
       role,
+      auth,
       log,
       history,
       tables,
@@ -46,7 +50,7 @@ export async function startService(
       signal: stop.signal,
       onClose: (closer) => closers.push(closer),
       startApi: async (face) => {
-        const api = await startApi(face, settings.listen.http);
+        const api = await startApi(face, settings.listen.http, auth);
         closers.push(api.close);
         return `${hostOf(settings.listen.http)}:${api.port}`;
       },

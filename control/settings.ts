@@ -6,7 +6,7 @@ import { duration, UNIT_MS } from "./duration.ts";
 import { LimenError } from "./errors.ts";
 import { INSTALLATION } from "./installation.ts";
 import type { LabelSettings } from "./learn/join/sources.ts";
-import { LOOPBACK_ADDRESS } from "./loopback.ts";
+import { type AuthSettings, authSchema, checkListen, resolveAuth } from "./settings-auth.ts";
 import { labelsSchema, resolveLabels } from "./settings-labels.ts";
 import {
   describeLog,
@@ -30,12 +30,7 @@ const size = z
     return Number(count) * UNIT_BYTES[(unit ?? "GiB") as keyof typeof UNIT_BYTES];
   });
 
-const address = z
-  .string()
-  .regex(
-    LOOPBACK_ADDRESS,
-    "127.0.0.1:PORT, localhost:PORT or [::1]:PORT; other addresses are refused until listeners check who calls",
-  );
+const address = z.string().regex(/^([^\s:[\]]+|\[[\da-f:.]+\]):\d{1,5}$/i, "HOST:PORT");
 const share = z.number().min(0, "a share from 0 to 1").max(1, "a share from 0 to 1");
 const score = z.number().min(0, "a score from 0 to 1").max(1, "a score from 0 to 1");
 const mode = z.enum(["off", "shadow", "tag"]);
@@ -90,6 +85,7 @@ export const settingsSchema = z
         equals: z.record(z.string(), z.string()).optional(),
       })
       .prefault({}),
+    auth: authSchema,
     exempt: z.array(exempt).max(64).default([]),
     trust: z.enum(["nobody", "mesh"]).default("nobody"),
     token: z.boolean().default(false),
@@ -114,7 +110,7 @@ export const settingsSchema = z
   .catchall(modelSettings);
 
 /** Keys of limen.yaml that later versions read. */
-const LATER = ["auth", "rollout", "policy"];
+const LATER = ["rollout", "policy"];
 const LATER_OF_MODEL = ["floor", "ceiling", "minLabels"];
 
 export const checkModelSettings = (value: unknown, where: string): ModelSettings =>
@@ -127,6 +123,8 @@ export type Settings = {
   /** Folders of the models, absolute, and their settings in the same order. */
   models: readonly { folder: string; name: string; settings: ModelSettings }[];
   listen: { xds: string; http: string };
+  /** Who may call; null: loopback, and nobody else. */
+  auth: AuthSettings | null;
   log: LogSettings;
   segments: { of: string; match: "prefix" | "equals"; entries: Readonly<Record<string, string>> };
   exempt: readonly z.output<typeof exempt>[];
@@ -205,6 +203,7 @@ export function parseSettings(value: unknown, file: string | null, folder: strin
       };
     }),
     listen: parsed.listen,
+    auth: resolveAuth(parsed.auth, where, folder),
     log: resolveLog(parsed.log, parsed.kafka, where, folder),
     segments: {
       of,
@@ -228,6 +227,7 @@ export function parseSettings(value: unknown, file: string | null, folder: strin
     defaults: [],
   };
   checkKeep(settings, where);
+  checkListen(settings.listen, settings.auth, where);
   return { ...settings, defaults: listDefaults(given, settings) };
 }
 

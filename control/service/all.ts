@@ -33,12 +33,14 @@ export async function startAll(opened: Opened): Promise<Started> {
   const { last, note } = createLastRecords();
   let collector: Collector | undefined;
   serving = await startServing(settings, {
+    auth: opened.auth,
     history,
     say,
     resourceOf,
     onNack: (node, why) => state.tell("nack", why, { node }),
-    extend: (server) => {
-      collector = addAccessLogService(server, collectInto(log, tokenKey, say, note));
+    extend: (server, guard) => {
+      const options = collectInto(log, tokenKey, say, note);
+      collector = addAccessLogService(server, { ...options, guard });
     },
   });
   if (!collector) throw new LimenError("internal", "the access-log service was not added");

@@ -19,7 +19,8 @@ export async function startCollect(opened: Opened): Promise<Started> {
   const http = await opened.startApi(createFace(parts));
   const tokenKey = await waitForKey(opened);
   const options = collectInto(log, tokenKey, say, note);
-  const collector = await startAccessLogServer({ ...options, address: settings.listen.xds });
+  const { auth } = opened;
+  const collector = await startAccessLogServer({ ...options, auth, address: settings.listen.xds });
   onClose(collector.close);
   parts.collector = collector;
   parts.labels = openLabels(settings, log, tokenKey, []);

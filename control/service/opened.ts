@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import type { ServiceFace } from "../api/views.ts";
+import type { Auth } from "../auth/auth.ts";
 import type { EventLog } from "../events/log.ts";
 import type { History } from "../history/history.ts";
 import type { Settings } from "../settings.ts";
@@ -10,6 +11,8 @@ import type { Tables } from "./tables.ts";
 export type Opened = {
   settings: Settings;
   role: Role;
+  /** Who may call; `refused()` counts who might not. */
+  auth: Auth;
   log: EventLog;
   history: History;
   tables: Tables;

@@ -5,7 +5,7 @@ import { createResources, followHistory, startServing } from "./serving.ts";
 
 /** Hands the live table of the log to proxies. Keeps nothing, so there may be any number of it. */
 export async function startServe(opened: Opened): Promise<Started> {
-  const { settings, role, log, history, tables, say, onClose } = opened;
+  const { settings, role, auth, log, history, tables, say, onClose } = opened;
   const resourceOf = createResources(settings);
   const notifier = createNotifier({ hooks: settings.notify, now: Date.now, say });
   onClose(notifier.close);
@@ -13,7 +13,7 @@ export async function startServe(opened: Opened): Promise<Started> {
     const tableDigest = history.live().table?.digest ?? "";
     notifier.notify({ what: "nack", at: Date.now(), why, tableDigest, node });
   };
-  const serving = await startServing(settings, { history, say, resourceOf, onNack });
+  const serving = await startServing(settings, { auth, history, say, resourceOf, onNack });
   onClose(serving.close);
   const following = followHistory(history, opened.signal, say, serving.push);
   onClose(() => following);

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Server } from "@grpc/grpc-js";
+import type { Auth, Guard } from "../auth/auth.ts";
 import { LimenError } from "../errors.ts";
 import type { NewHistoryEvent } from "../history/event.ts";
 import type { History } from "../history/history.ts";
@@ -81,12 +82,13 @@ export type Serving = {
 export async function startServing(
   settings: Settings,
   parts: {
+    auth: Auth;
     history: History;
     say: (line: string) => void;
     resourceOf: (table: Uint8Array) => Resource;
     onNack: (node: string, why: string) => void;
     /** Adds other services to the same listener. */
-    extend?: (server: Server) => void;
+    extend?: (server: Server, guard: Guard) => void;
   },
 ): Promise<Serving> {
   const { history, say, resourceOf, extend } = parts;
@@ -98,6 +100,7 @@ export async function startServing(
   };
   const xds = await startXdsServer({
     address: settings.listen.xds,
+    auth: parts.auth,
     log: say,
     ...(extend && { extend }),
     // Heartbeats repeat what is known already.

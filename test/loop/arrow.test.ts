@@ -113,7 +113,7 @@ describe("the arrow in one process", () => {
       "/v1/history?since=0",
     );
     expect(events.find(({ what }) => what === "applied")).toMatchObject({
-      by: "ann",
+      by: "ann via loopback",
       why: "bot.mode=tag (not staged)",
     });
   });
