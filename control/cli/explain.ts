@@ -33,7 +33,8 @@ type Options = {
   output: Format;
 };
 
-function collectHeader(text: string, before: Pair[] = []): Pair[] {
+/** One header more, for an option that may be repeated. */
+export function collectHeader(text: string, before: Pair[] = []): Pair[] {
   const at = text.indexOf(":");
   if (at < 1) throw new InvalidArgumentError("'name: value', as in -H 'accept: text/html'");
   return [...before, [text.slice(0, at).trim(), text.slice(at + 1).trim()]];

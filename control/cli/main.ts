@@ -4,11 +4,13 @@ import { addApply } from "./apply.ts";
 import { addCompile } from "./compile.ts";
 import { addCut } from "./cut.ts";
 import { addDemo } from "./demo.ts";
+import { addDoctor } from "./doctor.ts";
 import { addEnvoy } from "./envoy.ts";
 import { addExplain } from "./explain.ts";
 import { addFeatures } from "./features.ts";
 import { addGet } from "./get.ts";
 import { addHistory } from "./history.ts";
+import { addInstall } from "./install.ts";
 import { addSwitch } from "./off-on.ts";
 import { addReplay } from "./replay.ts";
 import { addRun } from "./run.ts";
@@ -29,9 +31,7 @@ Examples:
 Exit codes: 0 ok, 1 failed, 2 usage, 3 inconclusive.`;
 
 /** Words that name verbs of later versions, so that nobody takes them for a typing error. */
-const LATER = [
-  ..."install doctor simulate promote rollback pause resume export completion".split(" "),
-];
+const LATER = [..."simulate promote rollback pause resume export completion".split(" ")];
 
 /** The whole command line; nothing has run yet. */
 export function buildProgram(): Command {
@@ -39,6 +39,8 @@ export function buildProgram(): Command {
     .description("Scores every request in Envoy with your model and keeps the threshold right.")
     .option("--debug", "print stack traces with errors")
     .option("--server <url>", "the control service (or LIMEN_SERVER)", "http://127.0.0.1:18001")
+    .option("--token-file <file>", "who you are to it (or LIMEN_TOKEN_FILE); off loopback")
+    .option("--ca <file>", "the authority of its certificate, in PEM; for https")
     .addHelpText("after", EXAMPLES)
     .exitOverride()
     .configureOutput({ outputError: () => undefined })
@@ -46,6 +48,8 @@ export function buildProgram(): Command {
     .enablePositionalOptions();
   addDemo(program);
   addRun(program);
+  addInstall(program);
+  addDoctor(program);
   addCompile(program);
   addTable(program);
   addExplain(program);
@@ -65,8 +69,11 @@ export function buildProgram(): Command {
   return program;
 }
 
+/** Global options that take a value. */
+const VALUED = ["--server", "--token-file", "--ca"];
+
 /**
- * `--debug` and `--server URL` may stand anywhere. They are moved to the front, because with `envoy`
+ * `--debug`, `--server URL` and the like may stand anywhere. They are moved to the front, because with `envoy`
  * everything after the verb is Envoy's.
  */
 function hoistGlobals(args: readonly string[]): string[] {
@@ -76,8 +83,9 @@ function hoistGlobals(args: readonly string[]): string[] {
   const rest: string[] = [];
   for (let at = 0; at < own.length; at++) {
     const word = own[at] ?? "";
-    if (word === "--debug" || word.startsWith("--server=")) front.push(word);
-    else if (word === "--server") front.push(word, own[++at] ?? "");
+    const isWhole = VALUED.some((name) => word.startsWith(`${name}=`));
+    if (word === "--debug" || isWhole) front.push(word);
+    else if (VALUED.includes(word)) front.push(word, own[++at] ?? "");
     else rest.push(word);
   }
   return [...front, ...rest, ...args.slice(own.length)];

@@ -16,7 +16,7 @@ function limen(...args: string[]) {
 }
 
 const VERBS =
-  "demo run compile features score cut explain get status apply off on history replay version".split(
+  "demo run install doctor compile table features score cut explain get status apply off on history replay version".split(
     " ",
   );
 
