@@ -15,7 +15,8 @@ import {
 import type { EventLog, StoredEvent } from "../events/log.ts";
 
 export type CountsRecord = { key: string; partition: number } & (
-  | { kind: "counts" | "labelled"; counts: Counts }
+  | { kind: "counts"; counts: Counts }
+  | { kind: "labelled"; counts: Counts }
   | { kind: "cohort"; cohort: LabelCohort }
   /** `set` of the writer's two sets of keys; of the loss there is one. */
   | { kind: "vms"; writer: string; set: string; number: number; vms: Vms }

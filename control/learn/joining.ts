@@ -82,8 +82,11 @@ function sizeOf({ slices }: Cells): number {
   return size;
 }
 
-/** Keeps a closed cohort in memory; the oldest ones go when there is too much of them. */
+/** Keeps a closed cohort in memory, in place of the same one; the oldest ones go when there is too
+ * much of them. */
 export function keepClosed(joining: Joining, closed: LabelledCohort): void {
+  const former = joining.closed.get(closed.cohort);
+  if (former) joining.closedCells -= sizeOf(former);
   joining.closed.set(closed.cohort, closed);
   joining.closedCells += sizeOf(closed);
   for (const [cohort, oldest] of joining.closed) {

@@ -20,7 +20,8 @@ import { restoreVm } from "./seqs.ts";
 import { createState, type FoldSettings, type LearnState, retireCohorts } from "./state.ts";
 import { unpackVm } from "./vms.ts";
 
-function addCounts(cells: Cells, counts: Counts): void {
+/** Adds the counts of a record. */
+export function addCounts(cells: Cells, counts: Counts): void {
   const name = nameSlice(counts.modelDigest, counts.segment);
   for (const cell of counts.cells.flatMap(unpackCells)) {
     addToCell(cells, name, cell.tableDigest, cell, cell.count);
@@ -53,7 +54,8 @@ function applyCheckpoint(state: LearnState, { checkpoint, vms }: Found): void {
   state.seqs.retiredUnseen = Number(checkpoint.retiredUnseen);
 }
 
-const withoutCells = (one: LabelCohort): LabelledCohort => ({
+/** A closed cohort of labels before its slices are added. */
+export const withoutCells = (one: LabelCohort): LabelledCohort => ({
   ...createCells(),
   cohort: Number(one.cohort),
   cohortMs: one.sliceMs,
@@ -166,7 +168,7 @@ function restoreJoin(joining: Joining, joined: Joined, records: Records): void {
 }
 
 /** Whether the cohorts of a checkpoint are cut as these settings cut them. */
-function isComparable(checkpoint: Checkpoint, { settings, joining }: LearnState): boolean {
+export function isComparable(checkpoint: Checkpoint, { settings, joining }: LearnState): boolean {
   const { joined } = checkpoint;
   if (checkpoint.sliceMs !== settings.sliceMs) return false;
   const { windowMs = 0, cohortMs = 0 } = joining?.join.settings ?? {};

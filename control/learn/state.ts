@@ -46,6 +46,8 @@ export type FoldSettings = {
   checkpointMs: number;
   /** Closed cohorts stay in memory while the newer ones hold fewer scored decisions than this. */
   keepScored: number;
+  /** As of the log; true unless said. */
+  hasOneClock?: boolean;
   /** Labels are joined; without it decisions are only counted. */
   labels?: LabelSettings;
   /** Decisions held for the join at the most; 1,048,576 unless said. */

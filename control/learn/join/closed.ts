@@ -1,6 +1,7 @@
 /** Closed cohorts as certification takes them: integers of all partitions together. */
 import { LABEL_NEGATIVE, LABEL_POSITIVE } from "../cells.ts";
 import type { ClosedCohort, CohortCount, FinalLabel } from "../certify/epoch.ts";
+import type { Joining } from "../joining.ts";
 import type { LearnState } from "../state.ts";
 import type { LabelledCohort } from "./close.ts";
 
@@ -91,10 +92,18 @@ function joinOnce(parts: readonly LabelledCohort[], modelDigest: string, isAbsen
 export const readsAbsence = ({ settings }: LearnState): boolean =>
   settings.labels?.sources.some(({ negatives }) => negatives === "absence") ?? false;
 
+/** Cohorts before it are closed; -1 where nothing is known of the partition. */
+function closedBefore({ join }: Joining): number {
+  const { windowMs, cohortMs } = join.settings;
+  if (join.open >= 0) return join.open;
+  return join.time === 0 ? -1 : Math.max(0, Math.floor((join.time - windowMs) / cohortMs));
+}
+
 /**
  * The closed cohorts of a model that are in memory and come after the cohort `after`, ascending.
- * A cohort is closed once every partition that was heard of has closed it. Each is final: it is
- * given with the same integers ever after, also by a process that began anew.
+ * A cohort is closed once every partition has closed it; with one clock over all, once those have
+ * that were heard of. Each is final: it is given with the same integers ever after, also by a
+ * process that began anew.
  */
 export function listClosedCohorts(
   states: readonly LearnState[],
@@ -102,7 +111,9 @@ export function listClosedCohorts(
   after = -1,
 ): JoinedCohort[] {
   const joined = states.flatMap(({ joining }) => (joining ? [joining] : []));
-  const open = Math.min(...joined.map(({ join }) => join.open).filter((cohort) => cohort >= 0));
+  const before = joined.map(closedBefore);
+  const isWaiting = states.some(({ settings }) => settings.hasOneClock === false);
+  const open = Math.min(...before.filter((cohort) => isWaiting || cohort >= 0));
   const parts = joined.flatMap(({ closed }) => [...closed.values()]);
   const isAbsence = states.some(readsAbsence);
   const wanted = parts.filter(({ cohort }) => cohort > after && cohort < open);
