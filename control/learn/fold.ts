@@ -20,6 +20,9 @@ export type Fold = {
   savedAt: number;
   /** A checkpoint that is not in the log yet: its appends that have not returned, in order. */
   unwritten: Unwritten | undefined;
+  /** Another process follows the partition: nothing more is appended for it. */
+  isDropped: boolean;
+  onCheckpoint: ((partition: number, next: bigint) => void) | undefined;
 };
 type Unwritten = { appends: NewEvent[][]; rejected: NewEvent[]; next: bigint };
 
@@ -33,23 +36,32 @@ export type Source = {
   takeTicks(now: number): NewEvent[];
 };
 
-export const createFold = (log: EventLog, namesOf: NamesOf, state: LearnState): Fold => ({
+export const createFold = (
+  log: EventLog,
+  namesOf: NamesOf,
+  state: LearnState,
+  onCheckpoint?: Fold["onCheckpoint"],
+): Fold => ({
   log,
   namesOf,
   state,
   savedAt: state.open,
   unwritten: undefined,
+  isDropped: false,
+  onCheckpoint,
 });
 
 /** Writes the checkpoint; rejects come after it, because a full log refuses only them. */
 export async function writePending(fold: Fold): Promise<void> {
   if (!fold.unwritten) return;
-  const { appends, rejected } = fold.unwritten;
-  for (let batch = appends[0]; batch; batch = appends[0]) {
+  const { appends, rejected, next } = fold.unwritten;
+  for (let batch = appends[0]; batch && !fold.isDropped; batch = appends[0]) {
     await fold.log.append(batch);
     appends.shift();
   }
+  if (fold.isDropped) return;
   fold.unwritten = undefined;
+  fold.onCheckpoint?.(fold.state.settings.partition, next);
   if (rejected.length === 0) return;
   try {
     await fold.log.append(rejected);

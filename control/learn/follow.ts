@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LimenError } from "../errors.ts";
 import type { EventLog } from "../events/log.ts";
-import { createFold, type Source } from "./fold.ts";
+import { createFold, type Fold, type Source } from "./fold.ts";
 import type { LabelSettings } from "./join/sources.ts";
 import { createOneClock } from "./one-clock.ts";
 import { restoreState } from "./restore.ts";
@@ -22,19 +22,27 @@ export type LearnerOptions = {
   labels?: LabelSettings;
   /** Decisions held for the join at the most; 1,048,576 unless said. */
   holdMax?: number;
+  /** Partitions of limen.decisions that are followed at first; all unless said. */
+  partitions?: readonly number[];
   onScored?: OnScored;
+  /** A checkpoint of the partition is in the log: it holds the decisions before `next`. */
+  onCheckpoint?: (partition: number, next: bigint) => void;
   onError?: (error: LimenError) => void;
 };
 
 export type Learner = {
-  /** One a partition of limen.decisions. */
+  /** One a partition of limen.decisions that is followed, ascending; always the same array. */
   states: readonly LearnState[];
+  /** Follows these from now on. Those kept go on; lost ones are dropped at once, and nothing more is
+   * appended for them; gained ones are restored. Resolves when that is done. */
+  setPartitions(partitions: readonly number[]): Promise<void>;
   /** Folds what is there, at most some thousand events; 0 when there is nothing more to do. */
   step(): Promise<number>;
   /** Moves time on where something waits for that, in one append; how many ticks it were. Call it
    * now and then, as `run` does; `now` is milliseconds of any clock that does not stand still. */
   tick(now: number): Promise<number>;
-  /** Every partition was read to its end at least once: before that, states are of the past. */
+  /** Every partition that is wanted was read to its end at least once: before that, states are of
+   * the past. */
   isCurrent(): boolean;
   /** Steps until the signal, waiting a little at the end of the log; errors are told and retried. */
   run(signal: AbortSignal): Promise<void>;
@@ -46,7 +54,7 @@ const SLICE_MS = 1_000;
 const CHECKPOINT_MS = 5_000;
 const KEEP_SCORED = 100_000;
 
-type Followed = { state: LearnState; source: Source };
+type Followed = { partition: number; fold: Fold; source: Source };
 
 async function run(
   learner: Pick<Learner, "step" | "tick">,
@@ -70,6 +78,7 @@ async function followPartition(options: LearnerOptions, partition: number): Prom
   const { log, namesOf } = options;
   const state = await restoreState(log, {
     partition,
+    hasOneClock: log.hasOneClock,
     sliceMs: options.sliceMs ?? SLICE_MS,
     checkpointMs: options.checkpointMs ?? CHECKPOINT_MS,
     keepScored: options.keepScored ?? KEEP_SCORED,
@@ -77,32 +86,76 @@ async function followPartition(options: LearnerOptions, partition: number): Prom
     ...(options.holdMax !== undefined && { holdMax: options.holdMax }),
     ...(options.onScored && { onScored: options.onScored }),
   });
-  const fold = createFold(log, namesOf, state);
-  return { state, source: log.hasOneClock ? createOneClock(fold) : createTwoClocks(fold) };
+  const fold = createFold(log, namesOf, state, options.onCheckpoint);
+  return {
+    partition,
+    fold,
+    source: log.hasOneClock ? createOneClock(fold) : createTwoClocks(fold),
+  };
+}
+
+type Following = {
+  options: LearnerOptions;
+  followed: Followed[];
+  states: LearnState[];
+  wanted: readonly number[];
+};
+
+/** Drops what is not wanted any more: at once, also in the middle of a step. */
+function dropLost(following: Following): void {
+  const { followed, states, wanted } = following;
+  for (const { partition, fold } of followed) fold.isDropped ||= !wanted.includes(partition);
+  following.followed = followed.filter(({ fold }) => !fold.isDropped);
+  states.splice(0, states.length, ...following.followed.map(({ fold }) => fold.state));
+}
+
+async function gain(following: Following, partition: number): Promise<void> {
+  const isFollowed = (): boolean => following.followed.some((one) => one.partition === partition);
+  if (isFollowed() || !following.wanted.includes(partition)) return;
+  const made = await followPartition(following.options, partition);
+  // It may have been lost again while it was restored.
+  if (isFollowed() || !following.wanted.includes(partition)) return;
+  following.followed.push(made);
+  following.followed.sort((a, b) => a.partition - b.partition);
+  dropLost(following);
+}
+
+async function setPartitions(following: Following, partitions: readonly number[]): Promise<void> {
+  following.wanted = [...partitions];
+  dropLost(following);
+  for (const partition of partitions) await gain(following, partition);
+}
+
+async function step({ followed }: Following): Promise<number> {
+  let folded = 0;
+  for (const { source, fold } of followed) if (!fold.isDropped) folded += await source.follow();
+  return folded;
+}
+
+async function tick({ options, followed }: Following, now: number): Promise<number> {
+  const ticks = followed.flatMap(({ source }) => source.takeTicks(now));
+  if (ticks.length > 0) await options.log.append(ticks);
+  return ticks.length;
+}
+
+function areCurrent({ wanted, followed }: Following): boolean {
+  return followed.length === wanted.length && followed.every(({ source }) => source.isCurrent());
 }
 
 /** Restores the fold of every partition from the log's checkpoints and goes on from there. */
 export async function createLearner(options: LearnerOptions): Promise<Learner> {
-  const { log } = options;
-  const followed: Followed[] = [];
-  for (let partition = 0; partition < log.partitions("limen.decisions"); partition++) {
-    followed.push(await followPartition(options, partition));
-  }
-  const step = async (): Promise<number> => {
-    let folded = 0;
-    for (const { source } of followed) folded += await source.follow();
-    return folded;
-  };
-  const tick = async (now: number): Promise<number> => {
-    const ticks = followed.flatMap(({ source }) => source.takeTicks(now));
-    if (ticks.length > 0) await log.append(ticks);
-    return ticks.length;
+  const all = Array.from({ length: options.log.partitions("limen.decisions") }, (_, at) => at);
+  const following: Following = { options, followed: [], states: [], wanted: [] };
+  await setPartitions(following, options.partitions ?? all);
+  const own = {
+    step: () => step(following),
+    tick: (now: number) => tick(following, now),
   };
   return {
-    states: followed.map(({ state }) => state),
-    step,
-    tick,
-    isCurrent: () => followed.every(({ source }) => source.isCurrent()),
-    run: (signal) => run({ step, tick }, options, signal),
+    ...own,
+    states: following.states,
+    setPartitions: (partitions) => setPartitions(following, partitions),
+    isCurrent: () => areCurrent(following),
+    run: (signal) => run(own, options, signal),
   };
 }

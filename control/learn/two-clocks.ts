@@ -81,7 +81,7 @@ async function follow(source: TwoClocks): Promise<number> {
   const { fold, decisions, labels } = source;
   await writePending(fold);
   let folded = 0;
-  while (folded < STEP_EVENTS) {
+  while (folded < STEP_EVENTS && !fold.isDropped) {
     await refill(decisions);
     if (fold.state.joining) await refill(labels);
     const more = foldReady(source);
