@@ -21,6 +21,8 @@ export type KafkaOptions = {
   nodes?: 1 | 3;
   tls?: BrokerTls;
   sasl?: Sasl;
+  /** The port clients are sent to, when something stands before the only node. */
+  advertisedPort?: number;
   /** Above the properties chosen here. */
   properties?: Readonly<Record<string, string>>;
   /** Where a node keeps its data; in its own folder unless said. */
@@ -166,8 +168,10 @@ export async function startKafka(options: KafkaOptions): Promise<RunningKafka> {
     mkdirSync(own, { recursive: true });
     const dataFolder = options.dataFolder?.(id) ?? join(own, "data");
     const security = { ...(tls && { tls }), ...(sasl && { sasl }) };
+    const { advertisedPort } = options;
+    const before = advertisedPort === undefined ? {} : { advertisedPort };
     const more = options.properties ?? {};
-    const properties = listProperties({ id, ports, dataFolder, more, ...security });
+    const properties = listProperties({ id, ports, dataFolder, more, ...security, ...before });
     const propertiesFile = join(own, "server.properties");
     writeFileSync(propertiesFile, writeProperties(properties), { mode: 0o600 });
     const address = `127.0.0.1:${ports[id - 1]?.client}`;

@@ -22,6 +22,8 @@ export type NodeOptions = {
   dataFolder: string;
   tls?: BrokerTls;
   sasl?: Sasl;
+  /** The port clients are sent to, when something stands before the broker. */
+  advertisedPort?: number;
   more: Readonly<Record<string, string>>;
 };
 
@@ -57,11 +59,12 @@ function saslProperties({ mechanism, username, password }: Sasl): Record<string,
 /** Brokers speak to each other on a listener of their own, always in plain text on loopback. */
 function listenerProperties(options: NodeOptions): Record<string, string> {
   const { client, inner, controller } = options.ports[options.id - 1] ?? {};
-  const open = `CLIENT://${HOST}:${client},INNER://${HOST}:${inner}`;
+  const open = (port: number | undefined): string =>
+    `CLIENT://${HOST}:${port},INNER://${HOST}:${inner}`;
   const protocol = listenerProtocol(options);
   return {
-    listeners: `${open},CONTROLLER://${HOST}:${controller}`,
-    "advertised.listeners": open,
+    listeners: `${open(client)},CONTROLLER://${HOST}:${controller}`,
+    "advertised.listeners": open(options.advertisedPort ?? client),
     "listener.security.protocol.map": `CLIENT:${protocol},INNER:PLAINTEXT,CONTROLLER:PLAINTEXT`,
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "INNER",
