@@ -1,23 +1,22 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { closeSync, fstatSync, openSync, readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { parseDocument } from "yaml";
 import { z } from "zod";
 import { LimenError } from "../errors.ts";
-import type { Identity, ROLES, Role } from "./roles.ts";
+import type { Identity, Role } from "./roles.ts";
+import { readSecret } from "./secret.ts";
 
 /** 128 bits in hex: what nobody guesses, however often they try. */
 export const TOKEN_LENGTH_MIN = 32;
 /** A call compares with all of them. */
 export const MAX_TOKENS = 256;
-/** Read, write or run by others. */
-const OTHERS = 0o007;
 
 /** A token as it is kept: the token itself is forgotten once it was hashed. */
 export type Token = { name: string; role: Role; hash: Buffer };
 
 const SHORT = `at least ${TOKEN_LENGTH_MIN} characters; make one with "openssl rand -hex 32"`;
 const name = z.string().min(1).max(200);
-const role = z.enum(["labeler", "reader", "operator"] satisfies readonly (typeof ROLES)[number][]);
+const role = z.enum(["labeler", "reader", "operator"] satisfies readonly Role[]);
 const tokensSchema = z
   .array(
     z
@@ -42,25 +41,6 @@ const tokensSchema = z
   .max(MAX_TOKENS, `at most ${MAX_TOKENS} tokens`);
 
 const hashText = (text: string): Buffer => createHash("sha256").update(text).digest();
-
-/** The text of a file that holds a secret; refused when others than owner and group reach it. */
-export function readSecret(file: string): string {
-  let handle: number;
-  try {
-    handle = openSync(file, "r");
-  } catch (thrown) {
-    throw new LimenError("input", `${file}: cannot be read; name a file that is there`, thrown);
-  }
-  try {
-    // The mode of what is read, not of what the name points to a moment later.
-    if ((fstatSync(handle).mode & OTHERS) !== 0) {
-      throw new LimenError("input", `${file}: others can reach it; run "chmod o= ${file}"`);
-    }
-    return readFileSync(handle, "utf8");
-  } finally {
-    closeSync(handle);
-  }
-}
 
 /** Reads the text of a tokens file. No message of it repeats any of the text. */
 export function parseTokens(text: string, file: string): readonly Token[] {

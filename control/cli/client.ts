@@ -1,11 +1,67 @@
+import { readFileSync } from "node:fs";
+import { setDefaultCACertificates } from "node:tls";
 import type { Command } from "commander";
+import { readSecret } from "../auth/secret.ts";
 import { LimenError } from "../errors.ts";
+import { resolvePath } from "./paths.ts";
 
-/** The service a verb talks to: --server, else LIMEN_SERVER, else the default port. */
+/** How to be let in: a token, and the authority of the service's certificate in PEM. */
+type Access = { token: string | null; ca: string | null };
+
+/** Access to the services of this command line, by URL. */
+const accesses = new Map<string, Access>();
+
+type Globals = { server: string; tokenFile?: string; ca?: string };
+
+/**
+ * The service a verb talks to: --server, else LIMEN_SERVER, else the default port. Reads the files
+ * of --token-file (or LIMEN_TOKEN_FILE) and --ca, which calls to it go with.
+ */
 export function serverOf(command: Command): string {
-  const given = command.optsWithGlobals<{ server: string }>().server;
+  const options = command.optsWithGlobals<Globals>();
+  const given = options.server;
   const chosen = command.parent?.getOptionValueSource("server") === "cli";
-  return (chosen ? given : (process.env["LIMEN_SERVER"] ?? given)).replace(/\/$/, "");
+  const server = (chosen ? given : (process.env["LIMEN_SERVER"] ?? given)).replace(/\/$/, "");
+  const tokenFile = options.tokenFile ?? process.env["LIMEN_TOKEN_FILE"];
+  accesses.set(server, {
+    token: tokenFile ? readToken(resolvePath(tokenFile)) : null,
+    ca: options.ca === undefined ? null : readCa(resolvePath(options.ca)),
+  });
+  return server;
+}
+
+function readToken(file: string): string {
+  const token = readSecret(file).trim();
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw new LimenError("input", `${file}: no token; write it there alone, on one line`);
+}
+
+function readCa(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (thrown) {
+    throw new LimenError("input", `--ca ${file}: cannot be read; name a file in PEM`, thrown);
+  }
+}
+
+/** Trusts that authority and no other, for this process. */
+function trust(ca: string): void {
+  try {
+    setDefaultCACertificates([ca]);
+  } catch (thrown) {
+    throw new LimenError("input", "--ca: no certificate in PEM; name the authority's file", thrown);
+  }
+}
+
+/** Codes of OpenSSL for a certificate that is not believed, and Node's for a wrong name. */
+const DISTRUST = /CERT|SELF_SIGNED|UNABLE_TO_|ISSUER/;
+
+function explainFailure(server: string, thrown: unknown): LimenError {
+  const code = String(((thrown as Error).cause as { code?: unknown } | undefined)?.code ?? "");
+  const text = DISTRUST.test(code)
+    ? `the certificate of ${server} is not believed (${code}); name its authority by --ca`
+    : `no service answers at ${server}; start one with "limen run", or name it by --server`;
+  return new LimenError("unavailable", text, thrown);
 }
 
 /** One call of the HTTP API. Throws "unavailable" when nobody answers, else the service's error. */
@@ -14,21 +70,21 @@ export async function callService<Answer>(
   path: string,
   body?: unknown,
 ): Promise<Answer> {
+  const { token, ca } = accesses.get(server) ?? { token: null, ca: null };
+  if (ca !== null) trust(ca);
   let response: Response;
   try {
     response = await fetch(`${server}${path}`, {
       method: body === undefined ? "GET" : "POST",
-      ...(body === undefined
-        ? {}
-        : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+      headers: {
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(10_000),
     });
   } catch (thrown) {
-    throw new LimenError(
-      "unavailable",
-      `no service answers at ${server}; start one with "limen run", or name it by --server`,
-      thrown,
-    );
+    throw explainFailure(server, thrown);
   }
   const value = (await response.json().catch(() => null)) as {
     error?: { code: "input"; message: string };
