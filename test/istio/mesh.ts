@@ -26,6 +26,8 @@ export type MeshOptions = {
   documents: readonly Json[];
   /** Port of the control service for the access-log provider; 0 when none takes decisions. */
   controlPort?: number;
+  /** Where it is; loopback unless said. */
+  controlAddress?: string;
   override?: string;
   proxyConfig?: Json;
   /** The agent's own folder before it starts, to put certificates in. */
@@ -54,8 +56,14 @@ function readCrds(): Stored[] {
   return parseAllDocuments(text).map((document) => document.toJS() as Stored);
 }
 
-function serviceEntry(name: string, host: string, port: number, targetPort: number): Json {
-  const protocol = name === "control" ? "GRPC" : "HTTP";
+function serviceEntry(entry: {
+  name: string;
+  host: string;
+  protocol?: "HTTP" | "GRPC";
+  port: number;
+  to: { host: string; port: number };
+}): Json {
+  const { name, host, protocol = "HTTP", port, to } = entry;
   return {
     apiVersion: "networking.istio.io/v1",
     kind: "ServiceEntry",
@@ -64,10 +72,16 @@ function serviceEntry(name: string, host: string, port: number, targetPort: numb
       hosts: [host],
       location: "MESH_INTERNAL",
       resolution: "STATIC",
-      ports: [{ number: port, name: protocol.toLowerCase(), protocol, targetPort }],
-      endpoints: [{ address: LOOPBACK }],
+      ports: [{ number: port, name: protocol.toLowerCase(), protocol, targetPort: to.port }],
+      endpoints: [{ address: to.host }],
     },
   };
+}
+
+function controlEntry({ controlPort, controlAddress = LOOPBACK }: MeshOptions): Json[] {
+  if (!controlPort) return [];
+  const to = { host: controlAddress, port: controlPort };
+  return [serviceEntry({ name: "control", host: CONTROL_HOST, protocol: "GRPC", port: 18000, to })];
 }
 
 const namespace = (name: string): Json => ({
@@ -178,11 +192,9 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const objects = [
     ...["default", "istio-system"].map(namespace),
     podOf("proxy", labels),
-    serviceEntry("shop", "shop.shop", 80, shop.address.port),
-    serviceEntry("bots", "bots.shop", 80, bots.address.port),
-    ...(options.controlPort
-      ? [serviceEntry("control", CONTROL_HOST, 18000, options.controlPort)]
-      : []),
+    serviceEntry({ name: "shop", host: "shop.shop", port: 80, to: shop.address }),
+    serviceEntry({ name: "bots", host: "bots.shop", port: 80, to: bots.address }),
+    ...controlEntry(options),
     ...(isGateway ? gatewayObjects(port) : sidecarObjects(port, shop.address.port)),
     ...options.documents,
   ] as Stored[];

@@ -74,14 +74,14 @@ const plainEnv = (): NodeJS.ProcessEnv => ({
 });
 
 async function waitForPage(program: Running, url: string): Promise<void> {
-  const look = async (): Promise<true | null> => {
-    if (!program.isRunning()) throw new Error(`ended at its start:\n${program.readLog()}`);
-    return (await fetch(url)).status === 200 ? true : null;
+  const look = async (): Promise<"ended" | "ready" | null> => {
+    if (!program.isRunning()) return "ended";
+    return (await fetch(url)).status === 200 ? "ready" : null;
   };
-  await waitFor(url, look, READY_TIMEOUT_MS).catch(async (thrown) => {
-    await program.stop();
-    throw new Error(`${url} does not come:\n${program.readLog().slice(-4000)}`, { cause: thrown });
-  });
+  const state = await waitFor(url, look, READY_TIMEOUT_MS).catch(() => "late" as const);
+  if (state === "ready") return;
+  await program.stop();
+  throw new Error(`${url}: ${state}\n${program.readLog().slice(-4000)}`);
 }
 
 /** What a stock Envoy lacks is switched off: filters that only istio-proxy's own build has. */
