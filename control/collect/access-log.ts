@@ -5,6 +5,7 @@ import { type Auth, type Guard, openAuth, type Peer } from "../auth/auth.ts";
 import { createGrpcCredentials, readPeer } from "../auth/grpc.ts";
 import { LimenError } from "../errors.ts";
 import type { NewEvent } from "../events/log.ts";
+import { SERVER_OPTIONS } from "../xds/listener.ts";
 import { readClaim } from "../xds/request.ts";
 import { type Decoded, decodeEntry, type HashId, rejectEvent, type Sender } from "./decode.ts";
 import { createIntake, type Intake, type IntakeCounters, type IntakeOptions } from "./intake.ts";
@@ -178,7 +179,8 @@ export async function startAccessLogServer(
 ): Promise<Collector & { port: number }> {
   const { address, auth = openAuth(null, () => {}), ...rest } = options;
   const guard = auth.guard(address, "access-log service");
-  const server = new Server();
+  // forceShutdown() knows connections by channelz only.
+  const server = new Server({ ...SERVER_OPTIONS, "grpc.enable_channelz": 1 });
   const collector = addAccessLogService(server, { ...rest, guard });
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(address, createGrpcCredentials(guard.tls), (error, bound) => {

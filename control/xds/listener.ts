@@ -31,10 +31,11 @@ const SERVICE: ServiceDefinition = {
   },
 };
 
-const OPTIONS = {
+/** Of every gRPC server that proxies call. */
+export const SERVER_OPTIONS = {
   "grpc.keepalive_time_ms": 30_000,
   "grpc.keepalive_timeout_ms": 15_000,
-  // Spreads proxies over replicas; the library varies it by 10%. Without a grace an xDS stream,
+  // Spreads proxies over replicas, and asks each anew for its certificate; the library varies it by 10%. Without a grace an xDS stream,
   // which never ends by itself, would outlive its age for ever.
   "grpc.max_connection_age_ms": 1_800_000,
   "grpc.max_connection_age_grace_ms": 60_000,
@@ -60,7 +61,7 @@ export async function listen(
   onCall: (call: Call) => void,
   extend?: (server: Server, guard: Guard) => void,
 ): Promise<Listener> {
-  const server = new Server(OPTIONS);
+  const server = new Server(SERVER_OPTIONS);
   server.addService(SERVICE, { StreamExtensionConfigs: onCall });
   extend?.(server, guard);
   const port = await bind(server, address, guard);
