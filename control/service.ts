@@ -5,6 +5,7 @@ import { openHistory } from "./history/history.ts";
 import { startAll } from "./service/all.ts";
 import { startCollect } from "./service/collect.ts";
 import type { Role } from "./service/faces.ts";
+import { startLearn } from "./service/learn.ts";
 import type { Opened } from "./service/opened.ts";
 import { startServe } from "./service/serve.ts";
 import { createTables } from "./service/tables.ts";
@@ -17,7 +18,7 @@ export type Service = {
   close(): Promise<void>;
 };
 
-const START = { all: startAll, collect: startCollect, serve: startServe, learn: startAll };
+const START = { all: startAll, collect: startCollect, serve: startServe, learn: startLearn };
 
 const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(":"));
 

@@ -1,0 +1,170 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { LimenError } from "../errors.ts";
+import { joinGroup } from "../events/kafka-group.ts";
+import type { EventLog } from "../events/log.ts";
+import type { History } from "../history/history.ts";
+import { createLearner, type Learner } from "../learn/follow.ts";
+import { createCountsFollower } from "../learn/follow-counts.ts";
+import { type Deciding, openDeciding } from "./deciding.ts";
+import { createFace, type FaceParts } from "./faces.ts";
+import { createTurns } from "./open.ts";
+import { nameProcess, type Opened, type Started } from "./opened.ts";
+import { createResources, followHistory } from "./serving.ts";
+
+/** Counts of partitions that others fold reach the process that decides this often. */
+const CHECKPOINT_MS = 1_000;
+/** The learner of this partition decides. */
+const DECIDING_PARTITION = 0;
+const LOOK_MS = 100;
+const TAKE_AGAIN_MS = 1_000;
+/** After another process has claimed: longer than a member that is gone stays in the group, so that
+ * two that both believe they decide do not take it from each other for long. */
+const CLAIM_AGAIN_MS = 10_000;
+
+/** A table is in the history before any proxy decides by it: after another look at the history every
+ * decision that was read can be named. */
+const nameReads = (log: EventLog, history: History): EventLog => ({
+  ...log,
+  read: async (topic, ...place) => {
+    const events = await log.read(topic, ...place);
+    if (topic === "limen.decisions" && events.length > 0) await history.refresh();
+    return events;
+  },
+});
+
+async function beginDeciding({ settings, history, log, say }: Opened): Promise<Deciding> {
+  const { cohortMs: sliceMs, labels } = settings;
+  const deciding = await openDeciding(settings, {
+    history,
+    say,
+    resourceOf: createResources(settings),
+    // Processes that serve read it from the log.
+    send: () => undefined,
+    openCounting: async (onScored) =>
+      createCountsFollower({
+        log,
+        sliceMs,
+        ...(labels && { labels }),
+        onScored,
+        onError: ({ message }) => say(message),
+      }),
+  });
+  try {
+    await history.claim(nameProcess(settings));
+    await deciding.start();
+  } catch (thrown) {
+    await deciding.close();
+    throw thrown;
+  }
+  say(`deciding from serial ${history.live().term} on`);
+  return deciding;
+}
+
+/** Decides while it is wanted, and begins anew when it could not or another process took over. */
+function createDecider(opened: Opened) {
+  const { signal, say, history } = opened;
+  let isWanted = false;
+  let deciding: Deciding | null = null;
+  const end = async (): Promise<void> => {
+    const ending = deciding;
+    deciding = null;
+    await ending?.close();
+  };
+  const look = async (): Promise<void> => {
+    const isOver = deciding !== null && !history.isDecider();
+    if (isOver) say(`${history.live().decider} decides by now; this process does not`);
+    if (deciding && (isOver || !isWanted)) await end();
+    if (isOver) await sleep(CLAIM_AGAIN_MS, undefined, { signal });
+    if (isWanted && !deciding) deciding = await beginDeciding(opened);
+  };
+  const run = async (): Promise<void> => {
+    let said = "";
+    while (!signal.aborted) {
+      try {
+        await look();
+        said = "";
+      } catch (thrown) {
+        const { message } = LimenError.from(thrown, "deciding");
+        if (message !== said && !signal.aborted) say(message);
+        said = message;
+      }
+      await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
+    }
+    await end();
+  };
+  const running = run();
+  return {
+    deciding: () => deciding,
+    want: (wanted: boolean) => {
+      isWanted = wanted;
+    },
+    ended: () => running,
+  };
+}
+
+/** Follows what the group gave last; tries again while the log is away. */
+function createTaker({ log, signal, say }: Opened, learner: Learner) {
+  const inTurn = createTurns();
+  let newest: readonly number[] = [];
+  const take = async (partitions: readonly number[]): Promise<void> => {
+    while (partitions === newest && !signal.aborted) {
+      try {
+        await learner.setPartitions(partitions);
+        say(`follows ${partitions.length} of ${log.partitions("limen.decisions")} partitions`);
+        return;
+      } catch (thrown) {
+        say(LimenError.from(thrown, "taking partitions").message);
+        await sleep(TAKE_AGAIN_MS, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  };
+  return (partitions: readonly number[]): void => {
+    newest = partitions;
+    void inTurn(() => take(partitions));
+  };
+}
+
+/**
+ * Counts and joins the partitions that the group of learners gives this process; one of them also
+ * decides. All it knows is in the log, so learners may come and go.
+ */
+export async function startLearn(opened: Opened): Promise<Started> {
+  const { settings, role, log, history, tables, say, signal, onClose } = opened;
+  if (settings.log.kind !== "kafka") {
+    throw new LimenError("usage", "run learn: needs log: kafka://HOST:PORT, or run all in one");
+  }
+  const onError = ({ message }: LimenError): void => say(message);
+  const learner = await createLearner({
+    log: nameReads(log, history),
+    namesOf: tables.namesOf,
+    partitions: [],
+    sliceMs: settings.cohortMs,
+    checkpointMs: CHECKPOINT_MS,
+    ...(settings.labels && { labels: settings.labels }),
+    onCheckpoint: (partition, next) => void group.commit(partition, next).catch(() => undefined),
+    onError,
+  });
+  const decider = createDecider(opened);
+  onClose(decider.ended);
+  const take = createTaker(opened, learner);
+  const group = joinGroup(settings.log, {
+    // Groups of other topics are not this one.
+    groupId: `${settings.log.prefix}${settings.log.group}`,
+    onAssigned: (partitions) => {
+      decider.want(partitions.includes(DECIDING_PARTITION));
+      take(partitions);
+    },
+    onError,
+  });
+  onClose(group.close);
+  const running = Promise.all([
+    learner.run(signal),
+    followHistory(history, signal, say, () => undefined),
+  ]);
+  onClose(() => running);
+  const parts: FaceParts = { settings, role, log, history, tables, deciding: decider.deciding };
+  const states = (): typeof learner.states => learner.states;
+  const resourceOf = createResources(settings);
+  const http = await opened.startApi(createFace({ ...parts, states, resourceOf }));
+  return { xdsPort: null, http };
+}
