@@ -132,12 +132,58 @@ export function restoreVm(seqs: Seqs, vm: VmSeqs): void {
   seqs.vms.set(`${vm.vm}/${vm.node}`, vm);
 }
 
-/** Loss over all VMs. */
-export function measureLoss(seqs: Seqs): Loss {
+function measureOne(seqs: Seqs): Loss {
   const loss = { missing: seqs.retiredMissing, unseen: seqs.retiredUnseen };
   for (const vm of seqs.vms.values()) {
     loss.missing += missingOf(vm);
     loss.unseen += unseenOf(vm);
   }
   return loss;
+}
+
+/** What was seen of a VM, over several partitions. */
+type Span = { low: number; high: number; seen: number };
+
+const SEQS = 2 ** 32;
+
+function spanOf(vm: VmSeqs): Span {
+  return { low: vm.low, high: vm.high, seen: vm.high - vm.low + 1 - missingOf(vm) };
+}
+
+/** Each partition unwraps from its own first record: the same seq may be some times 2^32 apart. */
+function joinSpans(a: Span, b: Span): Span {
+  const [upper, lower] = a.high >= b.high ? [a, b] : [b, a];
+  const shift = Math.round((upper.high - lower.high) / SEQS) * SEQS;
+  return {
+    low: Math.min(upper.low, lower.low + shift),
+    high: Math.max(upper.high, lower.high + shift),
+    seen: a.seen + b.seen,
+  };
+}
+
+function measureSeveral(several: readonly Seqs[]): Loss {
+  const spans = new Map<string, Span>();
+  for (const { vms } of several) {
+    for (const [key, vm] of vms) {
+      const [own, known] = [spanOf(vm), spans.get(key)];
+      spans.set(key, known ? joinSpans(known, own) : own);
+    }
+  }
+  const loss = { missing: 0, unseen: 0 };
+  for (const { low, high, seen } of spans.values()) {
+    loss.missing += Math.max(0, high - low + 1 - seen);
+    loss.unseen += Math.max(0, low);
+  }
+  return loss;
+}
+
+/**
+ * Loss over all VMs of a partition, or of all partitions of a log: the records of a VM are spread
+ * over them, so what is a gap in one may be seen in another. Over several, VMs that were retired
+ * are left out: what was missing in one partition is not known to be missing in all.
+ */
+export function measureLoss(seqs: Seqs | readonly Seqs[]): Loss {
+  const several = "vms" in seqs ? [seqs] : seqs;
+  const [only, other] = several;
+  return only && !other ? measureOne(only) : measureSeveral(several);
 }

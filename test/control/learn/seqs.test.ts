@@ -97,3 +97,51 @@ describe("noteSeq", () => {
     expect(measureLoss(seqs)).toEqual({ missing: 1, unseen: 5 * (VMS_MAX + 1) });
   });
 });
+
+describe("measureLoss, over several partitions", () => {
+  /** Seqs of two VMs that came, each in the partition of its request. */
+  const arrivals = fc.array(fc.record({ vm: fc.nat(1), at: fc.nat(80), partition: fc.nat(2) }), {
+    minLength: 1,
+    maxLength: 150,
+  });
+  /** Around the end of u32 too: each partition then begins to count at another place. */
+  const begin = fc.constantFrom(0, 17, 2 ** 32 - 90, 2 ** 32 - 40, 2 ** 32 - 1);
+
+  const countMissing = (seen: ReadonlySet<number>): number =>
+    seen.size === 0 ? 0 : Math.max(...seen) - Math.min(...seen) + 1 - seen.size;
+
+  it("finds missing what a set of all that came does not hold", () => {
+    fc.assert(
+      fc.property(arrivals, begin, (list, start) => {
+        const several = [createSeqs(), createSeqs(), createSeqs()];
+        const came = [new Set<number>(), new Set<number>()];
+        for (const { vm, at, partition } of list) {
+          const [own, seen] = [several[(at + partition) % 3], came[vm]];
+          // A record is of one request, so it is in one partition only.
+          if (!own || !seen || seen.has(at)) continue;
+          seen.add(at);
+          noteSeq(own, "n", BigInt(vm), (start + at) % 2 ** 32);
+        }
+        const missing = came.reduce((sum, seen) => sum + countMissing(seen), 0);
+        expect(measureLoss(several).missing).toBe(missing);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it("has no loss where every record came, however they are spread", () => {
+    const several = [createSeqs(), createSeqs()];
+    for (let seq = 3; seq < 30_000; seq++) {
+      const own = several[Math.imul(seq, 0x9e3779b1) >>> 31];
+      if (own) noteSeq(own, "n", VM, seq);
+    }
+    expect(measureLoss(several)).toEqual({ missing: 0, unseen: 3 });
+  });
+
+  it("is the loss of the partition when there is one", () => {
+    const seqs = createSeqs();
+    noteAll(seqs, [4, 9]);
+    expect(measureLoss([seqs])).toEqual(measureLoss(seqs));
+    expect(measureLoss([])).toEqual({ missing: 0, unseen: 0 });
+  });
+});
