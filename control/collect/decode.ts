@@ -102,24 +102,28 @@ function findRecord(common: AccessLogCommon | undefined): Uint8Array | null {
   return fromBinary(BytesValueSchema, state.value).value;
 }
 
+/** Where in the log something lies that could not be used. */
+export type RejectedPlace = { topic: string; partition: number; offset: bigint };
+
 /** What could not be used, as an event: the reason and the record, never the request. */
 export function rejectEvent(
   reason: string,
   sender: Sender,
   record: Uint8Array = new Uint8Array(0),
+  place?: RejectedPlace,
 ): NewEvent {
   const cut = record.slice(0, REJECTED_RECORD_BYTES_MAX);
-  const value = create(RejectedSchema, { reason, ...sender, record: cut });
+  const value = create(RejectedSchema, { reason, ...sender, record: cut, ...place });
   return { topic: "limen.rejected", key: null, value: toBinary(RejectedSchema, value) };
 }
 
 /** The same for what was a stored decision: its sender and record, as far as they can be read. */
-export function rejectStored(reason: string, value: Uint8Array): NewEvent {
+export function rejectStored(reason: string, value: Uint8Array, place?: RejectedPlace): NewEvent {
   try {
     const { node, workload, record } = fromBinary(DecisionSchema, value);
-    return rejectEvent(reason, { node, workload }, record);
+    return rejectEvent(reason, { node, workload }, record, place);
   } catch {
-    return rejectEvent(reason, { node: "", workload: "" });
+    return rejectEvent(reason, { node: "", workload: "" }, undefined, place);
   }
 }
 

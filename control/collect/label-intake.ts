@@ -3,8 +3,9 @@ import { LimenError } from "../errors.ts";
 import type { NewEvent } from "../events/log.ts";
 import { heartbeatEvents, labelEvent } from "../learn/join/label-event.ts";
 import type { LabelSettings } from "../learn/join/sources.ts";
+import type { OpenLabel } from "../learn/relay.ts";
 import type { HashId } from "./decode.ts";
-import type { LabelPost, PostedLabel } from "./label-body.ts";
+import { type LabelPost, type PostedLabel, readLabelPost } from "./label-body.ts";
 import { openToken } from "./token.ts";
 
 /** Why a label does not get into the log. */
@@ -103,7 +104,9 @@ function answerByAge(answer: LabelAnswer, ageMs: number, windowMs: number): Labe
   return ageMs <= 2 * windowMs ? "late" : "unknown";
 }
 
-function check(options: LabelIntakeOptions, settings: LabelSettings, posted: PostedLabel): Checked {
+type CheckOptions = Pick<LabelIntakeOptions, "tokenKey" | "hashId" | "models" | "peek" | "now">;
+
+function check(options: CheckOptions, settings: LabelSettings, posted: PostedLabel): Checked {
   const { windowMs } = settings;
   const now = options.now();
   const source = findSource(settings, posted.source);
@@ -155,6 +158,41 @@ async function beat(
   }
   await options.append(heartbeatEvents(source, by, options.partitions));
   return { labels: [], totals: {} };
+}
+
+/** Labels and heartbeats of a body that others put on limen.labels: all of it, or why not. */
+function openBody(options: OpenLabelOptions, body: LabelPost, by: string, time: number) {
+  const { settings } = options;
+  if (!settings) return { reject: "labels: no source is declared" };
+  if (body.heartbeat !== null) {
+    const source = findSource(settings, body.heartbeat);
+    if (source === null) return { reject: `heartbeat: ${body.heartbeat}: ${WHYS.undeclared}` };
+    return { events: heartbeatEvents(source, by, options.partitions) };
+  }
+  const own = { ...options, now: () => time, peek: (): LabelAnswer => "waiting" };
+  const events: NewEvent[] = [];
+  for (const posted of body.labels) {
+    const checked = check(own, settings, posted);
+    if ("reject" in checked) return { reject: `label: ${checked.reject}: ${checked.why}` };
+    events.push(eventOf(checked, by));
+  }
+  return { events };
+}
+
+export type OpenLabelOptions = Pick<
+  LabelIntakeOptions,
+  "settings" | "tokenKey" | "hashId" | "models" | "partitions"
+>;
+
+/** The same checks for what came as JSON on limen.labels; "now" is its intake there. */
+export function createOpenLabel(options: OpenLabelOptions): OpenLabel {
+  return (value, { by, time }) => {
+    try {
+      return openBody(options, readLabelPost(value), by, time);
+    } catch (thrown) {
+      return { reject: LimenError.from(thrown, "label").message };
+    }
+  };
 }
 
 /** The way of posted labels into limen.labels. */

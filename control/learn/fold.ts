@@ -51,8 +51,16 @@ export const createFold = (
   onCheckpoint,
 });
 
+/** Before the checkpoint that says they were read. */
+async function writeRelays({ log, state, isDropped }: Fold): Promise<void> {
+  if (state.relays.length === 0 || isDropped) return;
+  for (const batch of splitAppend(state.relays)) await log.append(batch);
+  state.relays = [];
+}
+
 /** Writes the checkpoint; rejects come after it, because a full log refuses only them. */
 export async function writePending(fold: Fold): Promise<void> {
+  await writeRelays(fold);
   if (!fold.unwritten) return;
   const { appends, rejected, next } = fold.unwritten;
   for (let batch = appends[0]; batch && !fold.isDropped; batch = appends[0]) {

@@ -4,6 +4,7 @@ import type { EventLog } from "../events/log.ts";
 import { createFold, type Fold, type Source } from "./fold.ts";
 import type { LabelSettings } from "./join/sources.ts";
 import { createOneClock } from "./one-clock.ts";
+import type { OpenLabel } from "./relay.ts";
 import { restoreState } from "./restore.ts";
 import type { LearnState, NamesOf, OnScored } from "./state.ts";
 import { createTwoClocks } from "./two-clocks.ts";
@@ -20,6 +21,8 @@ export type LearnerOptions = {
   keepScored?: number;
   /** Labels are joined; without it decisions are only counted. */
   labels?: LabelSettings;
+  /** Reads labels that come as JSON; without it they are rejected. */
+  openLabel?: OpenLabel;
   /** Decisions held for the join at the most; 1,048,576 unless said. */
   holdMax?: number;
   /** Partitions of limen.decisions that are followed at first; all unless said. */
@@ -83,6 +86,7 @@ async function followPartition(options: LearnerOptions, partition: number): Prom
     checkpointMs: options.checkpointMs ?? CHECKPOINT_MS,
     keepScored: options.keepScored ?? KEEP_SCORED,
     ...(options.labels && { labels: options.labels }),
+    ...(options.openLabel && { openLabel: options.openLabel }),
     ...(options.holdMax !== undefined && { holdMax: options.holdMax }),
     ...(options.onScored && { onScored: options.onScored }),
   });

@@ -5,17 +5,18 @@
 
 import { randomBytes } from "node:crypto";
 import { BIN_NONE } from "../../models/record-layout.ts";
-import { rejectStored } from "../collect/decode.ts";
+import { rejectEvent, rejectStored } from "../collect/decode.ts";
 import { LimenError } from "../errors.ts";
 import type { NewEvent, StoredEvent } from "../events/log.ts";
 import { addToCell, type Cells, createCells, LABEL_NONE, type SliceName } from "./cells.ts";
 import { advance } from "./join/advance.ts";
 import { closeLabels } from "./join/close.ts";
 import { takeDecision } from "./join/decisions.ts";
-import { foldLabel } from "./join/fold-label.ts";
+import { foldLabel, noteInvalid } from "./join/fold-label.ts";
 import type { LabelSettings } from "./join/sources.ts";
 import { createJoining, type Joining, keepClosed, type Snapshot } from "./joining.ts";
 import { createDecisionReader, type DecisionReader, type PlainDecision } from "./read-decision.ts";
+import { isJson, type OpenLabel, openJson } from "./relay.ts";
 import { createSeqs, noteSeq, type Seqs } from "./seqs.ts";
 import { type KnownTables, modelNamesOf, type NamesOf, slicesOf } from "./tables.ts";
 
@@ -50,6 +51,8 @@ export type FoldSettings = {
   hasOneClock?: boolean;
   /** Labels are joined; without it decisions are only counted. */
   labels?: LabelSettings;
+  /** Reads labels that come as JSON; without it they are rejected. */
+  openLabel?: OpenLabel;
   /** Decisions held for the join at the most; 1,048,576 unless said. */
   holdMax?: number;
   /** Told of each distinct scored decision in log order, after it was counted; of those that a
@@ -75,6 +78,8 @@ export type LearnState = {
   unsaved: CohortCounts[];
   /** Rejected since the last checkpoint; at most REJECTED_MAX, the rest is only counted. */
   rejected: NewEvent[];
+  /** Labels that came as JSON, on their way to their places. */
+  relays: NewEvent[];
   /** Rejected decisions before this offset were told already. */
   rejectedTo: bigint;
   tables: KnownTables;
@@ -105,6 +110,7 @@ export type Saved = {
 const REJECTED_MAX = 1_000;
 export function createState(settings: FoldSettings): LearnState {
   return {
+    relays: [],
     rejectedTo: 0n,
     toldTo: 0n,
     saved: {
@@ -225,7 +231,25 @@ function countDecision(
 function reject(state: LearnState, thrown: unknown, offset: bigint, value: Uint8Array): void {
   state.counters.rejected++;
   if (state.rejected.length >= REJECTED_MAX || offset < state.rejectedTo) return;
-  state.rejected.push(rejectStored(LimenError.from(thrown, "decision").message, value));
+  const { partition } = state.settings;
+  const reason = LimenError.from(thrown, "decision").message;
+  state.rejected.push(rejectStored(reason, value, { topic: "limen.decisions", partition, offset }));
+}
+
+function rejectLabel(state: LearnState, reason: string, offset: bigint): void {
+  if (state.rejected.length >= REJECTED_MAX || !state.joining?.join.isCounting) return;
+  const { partition } = state.settings;
+  const place = { topic: "limen.labels", partition, offset };
+  state.rejected.push(rejectEvent(reason, { node: "", workload: "" }, undefined, place));
+}
+
+/** A label in JSON is appended again at its place; here it only moves time on. */
+function relay(state: LearnState, { join }: Joining, event: StoredEvent): string | null {
+  if (!join.isCounting) return null;
+  const opened = openJson(event, state.settings.openLabel);
+  if ("reject" in opened) return noteInvalid(join, opened.reject);
+  state.relays.push(...opened.events);
+  return null;
 }
 
 /** Moves the join on to a time: cohorts whose window is over by it are closed. */
@@ -244,7 +268,8 @@ export function foldLabelEvent(state: LearnState, event: StoredEvent, namesOf: N
   if (!joining) return;
   joining.join.isCounting = event.offset >= joining.counted.labels;
   advanceTo(state, joining, event.time, namesOf);
-  foldLabel(joining.join, event);
+  const reason = isJson(event) ? relay(state, joining, event) : foldLabel(joining.join, event);
+  if (reason !== null) rejectLabel(state, reason, event.offset);
   joining.labelsNext = event.offset + 1n;
 }
 

@@ -20,27 +20,27 @@ function read(event: StoredEvent): Label | null {
 /** It only moves time on. */
 export const isTickEvent = (event: StoredEvent): boolean => read(event)?.kind === KIND_TICK;
 
-function invalid(join: JoinState): void {
+/** Counts what is no label; gives back why. */
+export function noteInvalid(join: JoinState, reason: string): string {
   if (join.isCounting) join.accepted++;
   count(join, "invalid");
+  return reason;
 }
 
-/** Takes one event of limen.labels in, after the join's time was moved on to it. Never throws. */
-export function foldLabel(join: JoinState, event: StoredEvent): void {
+/** Takes one event of limen.labels in, after the join's time was moved on to it; why it is no label,
+ * or null. Never throws. */
+export function foldLabel(join: JoinState, event: StoredEvent): string | null {
   const stored = read(event);
-  if (stored?.kind === KIND_TICK) return;
-  const source = join.settings.sources.find(({ name }) => name === stored?.source);
-  if (!stored || !source || stored.kind > KIND_TICK) {
-    invalid(join);
-    return;
-  }
+  if (stored?.kind === KIND_TICK) return null;
+  if (!stored || stored.kind > KIND_TICK) return noteInvalid(join, "label: it does not read");
+  const source = join.settings.sources.find(({ name }) => name === stored.source);
+  if (!source) return noteInvalid(join, `label: source ${stored.source} is not declared`);
   if (isWatched(source)) note(join, source.name, stored.kind === KIND_LABEL);
-  if (stored.kind === KIND_HEARTBEAT) return;
+  if (stored.kind === KIND_HEARTBEAT) return null;
   const { label, model, record } = stored;
-  if ((label !== 1 && label !== 2) || event.key?.length !== 8) {
-    invalid(join);
-    return;
-  }
+  if (label !== 1 && label !== 2) return noteInvalid(join, `label: ${label} is neither 1 nor 2`);
+  if (event.key?.length !== 8)
+    return noteInvalid(join, "label: its key is no hash of a request id");
   const view = new DataView(event.key.buffer, event.key.byteOffset, 8);
   takeLabel(join, {
     time: event.time,
@@ -57,4 +57,5 @@ export function foldLabel(join: JoinState, event: StoredEvent): void {
     model,
     affectedByTag: source.affectedByTag,
   });
+  return null;
 }
