@@ -35,8 +35,8 @@ const SERVICE: ServiceDefinition = {
 export const SERVER_OPTIONS = {
   "grpc.keepalive_time_ms": 30_000,
   "grpc.keepalive_timeout_ms": 15_000,
-  // Spreads proxies over replicas, and asks each anew for its certificate; the library varies it by 10%. Without a grace an xDS stream,
-  // which never ends by itself, would outlive its age for ever.
+  // Spreads proxies over replicas, and asks each anew for its certificate; the library varies it by
+  // 10%. Without a grace an xDS stream, which never ends by itself, would outlive its age for ever.
   "grpc.max_connection_age_ms": 1_800_000,
   "grpc.max_connection_age_grace_ms": 60_000,
   // One Envoy is one connection with a stream a filter name.
