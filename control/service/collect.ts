@@ -17,7 +17,7 @@ export async function startCollect(opened: Opened): Promise<Started> {
   const { last, note } = createLastRecords();
   const parts: FaceParts = { settings, role, log, history, tables, last, deciding: () => null };
   const http = await opened.startApi(createFace(parts));
-  const tokenKey = await waitForKey(opened);
+  const tokenKey = await followForKey(opened);
   const options = collectInto(log, tokenKey, say, note);
   const { auth } = opened;
   const collector = await startAccessLogServer({ ...options, auth, address: settings.listen.xds });
@@ -27,13 +27,17 @@ export async function startCollect(opened: Opened): Promise<Started> {
   return { xdsPort: collector.port, http };
 }
 
-async function waitForKey({ history, signal, say }: Opened): Promise<Uint8Array> {
-  const found = new AbortController();
-  const isThere = (): boolean => history.live().table !== null;
-  if (!isThere()) say("waiting for the first table: start a process that learns");
-  const ended = AbortSignal.any([signal, found.signal]);
-  await followHistory(history, ended, say, () => isThere() && found.abort());
-  const { table } = history.live();
-  if (table === null) throw new LimenError("unavailable", "ended before the first table came");
-  return readSecrets(table.bytes).tokenKey;
+/** Follows the history for good; resolves with the key of the first table. */
+async function followForKey({ history, signal, say, onClose }: Opened): Promise<Uint8Array> {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  const following = followHistory(history, signal, say, ({ table }) => {
+    if (table !== null) resolve(readSecrets(table.bytes).tokenKey);
+  });
+  onClose(() => following);
+  const ended = new LimenError("unavailable", "ended before the first table came");
+  void following.then(() => reject(ended));
+  if (history.live().table === null) {
+    say("waiting for the first table: start a process that learns");
+  }
+  return promise;
 }
