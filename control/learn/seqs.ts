@@ -15,8 +15,9 @@ export type VmSeqs = {
   /** Lowest and highest seq seen, unwrapped: u32 numbers go round after 2^32 records. */
   low: number;
   high: number;
-  /** [first, last] missing between them, ascending. */
-  gaps: [number, number][];
+  /** Missing between them: first and last of each gap by turns, ascending. Flat: a VM whose records
+   * are spread over many partitions has thousands in each. */
+  gaps: number[];
   /** Records in gaps that were given up. */
   closedMissing: number;
 };
@@ -43,38 +44,41 @@ export const createSeqs = (): Seqs => ({ vms: new Map(), retiredMissing: 0, reti
 /** The bytes of VMs as records hold them, while they have not changed. */
 export const PACKED = new WeakMap<VmSeqs, Uint8Array>();
 
-const widthOf = ([first, last]: [number, number]): number => last - first + 1;
-export const missingOf = (vm: VmSeqs): number =>
-  vm.gaps.reduce((sum, gap) => sum + widthOf(gap), vm.closedMissing);
+/** Records that are missing between the lowest and the highest. */
+export function missingOf({ gaps, closedMissing }: VmSeqs): number {
+  let sum = closedMissing;
+  for (let at = 0; at < gaps.length; at += 2) sum += (gaps[at + 1] ?? 0) - (gaps[at] ?? 0) + 1;
+  return sum;
+}
 const unseenOf = (vm: VmSeqs): number => Math.max(0, vm.low);
 
 /** The seq nearest to the highest seen that is equal to it modulo 2^32. */
 const unwrap = (seq: number, high: number): number => high + ((seq - high) | 0);
 
-/** Index of the gap that holds the seq, or -1. */
-function findGap(gaps: readonly [number, number][], seq: number): number {
-  let [from, to] = [0, gaps.length];
+/** Place of the gap that holds the seq, or -1. */
+function findGap(gaps: readonly number[], seq: number): number {
+  let [from, to] = [0, gaps.length >> 1];
   while (from < to) {
     const middle = (from + to) >> 1;
-    if ((gaps[middle]?.[1] ?? 0) < seq) from = middle + 1;
+    if ((gaps[2 * middle + 1] ?? 0) < seq) from = middle + 1;
     else to = middle;
   }
-  return (gaps[from]?.[0] ?? Number.POSITIVE_INFINITY) <= seq ? from : -1;
+  return (gaps[2 * from] ?? Number.POSITIVE_INFINITY) <= seq ? 2 * from : -1;
 }
 
-function fillGap(vm: VmSeqs, index: number, seq: number): void {
-  const [first, last] = vm.gaps[index] ?? [0, 0];
-  const rest: [number, number][] = [];
-  if (first < seq) rest.push([first, seq - 1]);
-  if (seq < last) rest.push([seq + 1, last]);
-  vm.gaps.splice(index, 1, ...rest);
+function fillGap({ gaps }: VmSeqs, at: number, seq: number): void {
+  const [first = 0, last = 0] = [gaps[at], gaps[at + 1]];
+  if (first === last) gaps.splice(at, 2);
+  else if (seq === first) gaps[at] = seq + 1;
+  else if (seq === last) gaps[at + 1] = seq - 1;
+  else gaps.splice(at + 1, 0, seq - 1, seq + 1);
 }
 
 /** Gives up the oldest gap when there are too many. */
 function capGaps(vm: VmSeqs): void {
-  if (vm.gaps.length <= GAPS_MAX) return;
-  const oldest = vm.gaps.shift();
-  if (oldest) vm.closedMissing += widthOf(oldest);
+  if (vm.gaps.length <= 2 * GAPS_MAX) return;
+  const [first = 0, last = 0] = vm.gaps.splice(0, 2);
+  vm.closedMissing += last - first + 1;
 }
 
 function arriveBetween(vm: VmSeqs, seq: number): Arrival {
@@ -85,16 +89,16 @@ function arriveBetween(vm: VmSeqs, seq: number): Arrival {
     return "new";
   }
   // Below every gap that is left, a seen record and one given up look alike.
-  const isForgotten = vm.closedMissing > 0 && seq < (vm.gaps[0]?.[0] ?? vm.high);
+  const isForgotten = vm.closedMissing > 0 && seq < (vm.gaps[0] ?? vm.high);
   return isForgotten ? "late" : "duplicate";
 }
 
 function arrive(vm: VmSeqs, seq: number): Arrival {
   if (seq > vm.high) {
-    if (seq > vm.high + 1) vm.gaps.push([vm.high + 1, seq - 1]);
+    if (seq > vm.high + 1) vm.gaps.push(vm.high + 1, seq - 1);
     vm.high = seq;
   } else if (seq < vm.low) {
-    if (seq < vm.low - 1) vm.gaps.unshift([seq + 1, vm.low - 1]);
+    if (seq < vm.low - 1) vm.gaps.unshift(seq + 1, vm.low - 1);
     vm.low = seq;
   } else {
     return arriveBetween(vm, seq);

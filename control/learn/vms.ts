@@ -20,35 +20,29 @@ function writeVarint(at: number, value: number): number {
 
 /** Gaps as differences: near to each other they are a byte or two each. */
 function packGaps({ low, gaps }: VmSeqs): Uint8Array {
-  const most = 2 * VARINT_BYTES * gaps.length;
+  const most = VARINT_BYTES * gaps.length;
   if (scratch.length < most) scratch = new Uint8Array(most);
   let [to, former] = [0, low];
-  for (const [first, last] of gaps) {
-    to = writeVarint(writeVarint(to, first - former), last - first);
-    former = last;
+  for (const number of gaps) {
+    to = writeVarint(to, number - former);
+    former = number;
   }
   return scratch.slice(0, to);
 }
 
-function unpackGaps(low: number, steps: Uint8Array): [number, number][] {
-  const numbers: number[] = [];
+function unpackGaps(low: number, steps: Uint8Array): number[] {
+  const gaps: number[] = [];
   let [value, scale, former] = [0, 1, low];
   for (const byte of steps) {
     value += (byte % 128) * scale;
     scale *= 128;
     if (byte >= 128) continue;
     former += value;
-    numbers.push(former);
+    gaps.push(former);
     [value, scale] = [0, 1];
   }
-  return pairUp(numbers);
+  return gaps;
 }
-
-const pairUp = (numbers: readonly number[]): [number, number][] =>
-  Array.from({ length: numbers.length >> 1 }, (_, at) => [
-    numbers[2 * at] ?? 0,
-    numbers[2 * at + 1] ?? 0,
-  ]);
 
 function packVm(vm: VmSeqs, steps: Uint8Array, closedMissing: number): Uint8Array {
   const value = create(VmSchema, {
@@ -86,7 +80,7 @@ export function unpackVm(bytes: Uint8Array): VmSeqs {
     vm,
     low: Number(low),
     high: Number(high),
-    gaps: gaps.length > 0 ? pairUp(gaps.map(Number)) : unpackGaps(Number(low), steps),
+    gaps: gaps.length > 0 ? gaps.map(Number) : unpackGaps(Number(low), steps),
     closedMissing: Number(closedMissing),
   };
   if (gaps.length === 0) PACKED.set(unpacked, bytes);

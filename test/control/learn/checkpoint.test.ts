@@ -24,11 +24,12 @@ function fillVms(state: LearnState, vms: number, gaps: number, shift: number): v
   for (let number = 0; number < vms; number++) {
     const vm = BigInt(number);
     const low = 7 + shift;
-    const own = Array.from({ length: gaps }, (_, at): [number, number] => {
+    const own: number[] = [];
+    for (let at = 0; at < gaps; at++) {
       const first = low + 1 + at * 90_000;
-      return [first, first + 20_000 + ((at * 131) % 40_000)];
-    });
-    const high = (own.at(-1)?.[1] ?? low) + 1;
+      own.push(first, first + 20_000 + ((at * 131) % 40_000));
+    }
+    const high = (own.at(-1) ?? low) + 1;
     const known = { node: `node-${number}`, vm, low, high, gaps: own, closedMissing: number };
     state.seqs.vms.set(`${vm}/${known.node}`, known);
   }
@@ -97,10 +98,7 @@ describe("a checkpoint of a large state", () => {
     let different = 0;
     for (const [key, vm] of state.seqs.vms) {
       const own = restored.seqs.vms.get(key);
-      const isSame = own?.gaps.every(([first, last], at) => {
-        const gap = vm.gaps[at];
-        return gap?.[0] === first && gap[1] === last;
-      });
+      const isSame = own?.gaps.every((number, at) => vm.gaps[at] === number);
       const { gaps, ...rest } = vm;
       if (!isSame || own?.gaps.length !== gaps.length) different++;
       expect(own).toMatchObject(rest);
