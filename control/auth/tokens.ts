@@ -15,7 +15,12 @@ export const MAX_TOKENS = 256;
 export type Token = { name: string; role: Role; hash: Buffer };
 
 const SHORT = `at least ${TOKEN_LENGTH_MIN} characters; make one with "openssl rand -hex 32"`;
-const name = z.string().min(1).max(200);
+/** Who else stands in the history; a blank would let a name look like "ann via loopback". */
+const TAKEN = ["limen", "loopback", "mesh"];
+const name = z
+  .string()
+  .regex(/^[\w.@-]{1,200}$/, "letters, digits, . _ @ -, at most 200")
+  .refine((text) => !TAKEN.includes(text), `none of ${TAKEN.join(", ")}`);
 const role = z.enum(["labeler", "reader", "operator"] satisfies readonly Role[]);
 const tokensSchema = z
   .array(

@@ -59,6 +59,8 @@ describe("parseTokens", () => {
     ["neither token nor hash", "- { name: a, role: reader }", /one of "token" and "sha256"/],
     ["a number for a token", `- { name: a, role: reader, token: ${"1".repeat(32)} }`, /quotes/],
     ["a short hash", "- { name: a, role: reader, sha256: ab }", /64 hexadecimal/],
+    ["the name of the service itself", entry("limen", ONE), /entry 0 name: none of limen/],
+    ["a name that reads like another's", entry("ann via loopback", ONE), /entry 0 name: letters/],
     ["one name twice", entry("a", ONE) + entry("a", TWO), /entry 1 has the name of another/],
     ["one token twice", entry("a", ONE) + entry("b", ONE), /entry 1 has the token of another/],
     ["broken YAML", `- { name: a, token: "${ONE} }`, /not YAML/],
