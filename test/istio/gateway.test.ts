@@ -3,7 +3,7 @@ import { buildOverrideMap, OVERRIDE_KEY } from "../../control/install/istio-clus
 import { buildResourceFile } from "../../control/install/istio-fixed.ts";
 import type { IstioOptions } from "../../control/install/istio-options.ts";
 import type { XdsServer } from "../../control/xds/server.ts";
-import { someTable } from "../support/builders.ts";
+import { aModel, someTable } from "../support/builders.ts";
 import { LOOPBACK, waitFor } from "../support/envoy.ts";
 import { askUpstream } from "../support/load.ts";
 import { MODULE, push, startControl, strikeStage, waitForNack } from "../support/stage.ts";
@@ -22,8 +22,11 @@ import {
   waitForUpstream,
   withMountedFile,
 } from "./scenes.ts";
+import type { Stored } from "./stub-store.ts";
 
 afterEach(strikeStage);
+
+const FORGED = [["x-limen-bot", "bot"]] as const;
 
 type Scene = { control: XdsServer; mesh: Mesh };
 
@@ -78,14 +81,16 @@ describe("a gateway", () => {
     });
   }
 
-  itOnIstio("takes a fixed table that istiod carries", async () => {
-    const { mesh } = await setScene({
-      way: "istiod",
-      module: { path: MODULE },
-      table: someTable(),
-    });
+  itOnIstio("takes a fixed table that istiod carries, and its next edition", async () => {
+    const given = { way: "istiod", module: { path: MODULE } } as const;
+    const { mesh } = await setScene({ ...given, table: someTable() });
     await waitForUpstream(mesh, "bots", TAGGED);
     expect(await upstreamOf(mesh, [["x-score", "1"]])).toBe("shop");
+    const start = performance.now();
+    const none = someTable({ serial: 2, models: [aModel({ cuts: [[4096]] })] });
+    mesh.api.apply(filterOf(optionsOf({ ...given, table: none })) as Stored);
+    await waitForUpstream(mesh, "shop", TAGGED);
+    print("istiod, a changed EnvoyFilter", { live: performance.now() - start });
   });
 
   itOnIstio("takes a fixed table from a mounted file", async () => {
@@ -123,7 +128,16 @@ describe("a gateway whose filter is not there", () => {
 
   itOnIstio("with trust: mesh chooses one, which shows what removes it otherwise", async () => {
     const { mesh } = await setScene({ trust: "mesh" });
-    expect(await upstreamOf(mesh, [["x-limen-bot", "bot"]])).toBe("bots");
+    expect(await upstreamOf(mesh, FORGED)).toBe("bots");
+  });
+});
+
+describe("an EnvoyFilter that is deleted", () => {
+  itOnIstio("leaves a proxy that serves, and that believes a client's tag again", async () => {
+    const { mesh } = await setScene({});
+    expect(await upstreamOf(mesh, FORGED)).toBe("shop");
+    mesh.api.remove(filterOf(optionsOf({})) as Stored);
+    await waitForUpstream(mesh, "bots", FORGED);
   });
 });
 

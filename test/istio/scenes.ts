@@ -45,7 +45,10 @@ export async function waitForUpstream(
   timeoutMs = 10_000,
 ): Promise<void> {
   const look = async () => ((await upstreamOf(mesh, headers)) === name ? true : null);
-  await waitFor(`an answer of ${name}`, look, timeoutMs);
+  await waitFor(`an answer of ${name}`, look, timeoutMs).catch(async (thrown) => {
+    const stats = await mesh.readAdmin("/stats?filter=wasm|limen.(config|update)|lds.update");
+    throw new Error(`no answer of ${name}\n${stats}`, { cause: thrown });
+  });
 }
 
 /** One line of figures, in milliseconds. */
