@@ -111,8 +111,7 @@ export function createLane(connection: KafkaConnection, topic: string) {
   /** Counts appends that failed: a step that was given up sees by it that it must not send. */
   let failures = 0;
   let turn: Promise<unknown> = Promise.resolve();
-  const tryRound = async (cluster: Cluster, left: Set<Part>): Promise<void> => {
-    const before = failures;
+  const tryRound = async (cluster: Cluster, left: Set<Part>, before: number): Promise<void> => {
     const own = producer ?? (await startProducer(cluster));
     const groups = await groupByLeader(cluster, topic, left);
     if (failures !== before) throw new Error("given up");
@@ -131,10 +130,11 @@ export function createLane(connection: KafkaConnection, topic: string) {
   };
   const sendRound = async (round: readonly Part[]): Promise<void> => {
     const left = new Set(round);
+    const before = failures;
     const used = [...(producer?.sequences.values() ?? [])];
     if (used.some((sequence) => sequence > SEQUENCE_MAX)) producer = undefined;
     try {
-      const step = (cluster: Cluster): Promise<void> => tryRound(cluster, left);
+      const step = (cluster: Cluster): Promise<void> => tryRound(cluster, left, before);
       await connection.attempt(`append to ${topic}`, APPEND_MS, step);
     } catch (thrown) {
       failures++;

@@ -14,6 +14,7 @@ const METADATA_MS = 60_000;
 const WAIT_FIRST_MS = 50;
 const WAIT_LAST_MS = 500;
 const READ_COMMITTED = 1;
+const GIVEN_UP = "the connection was given up";
 
 export type KafkaConnection = {
   /**
@@ -47,7 +48,8 @@ function tlsOptions(tls: NonNullable<KafkaSettings["tls"]>): object {
   };
 }
 
-type Sockets = Set<Socket>;
+/** `isOver` is for those that kafkajs would still open after all was given up. */
+type Sockets = { open: Set<Socket>; isOver: boolean };
 type SocketOptions = Parameters<ClusterOptions["socketFactory"]>[0];
 
 /** Keeps what it opens, so that all can be ended without waiting for answers. */
@@ -58,8 +60,9 @@ function openSocket(sockets: Sockets, { host, port, ssl, onConnect }: SocketOpti
     : connect({ host, port }, onConnect);
   socket.setKeepAlive(true, METADATA_MS);
   socket.setNoDelay(true);
-  sockets.add(socket);
-  socket.once("close", () => sockets.delete(socket));
+  sockets.open.add(socket);
+  socket.once("close", () => sockets.open.delete(socket));
+  if (sockets.isOver) socket.destroy(new Error(GIVEN_UP));
   return socket;
 }
 
@@ -67,7 +70,7 @@ type Live = { cluster: Cluster; ready: Promise<void>; sockets: Sockets };
 
 function openLive(settings: KafkaSettings, topics: readonly string[]): Live {
   const { brokers, clientId, tls, sasl } = settings;
-  const sockets: Sockets = new Set();
+  const sockets: Sockets = { open: new Set(), isOver: false };
   const login = sasl && {
     mechanism: sasl.mechanism,
     username: sasl.username,
@@ -93,7 +96,8 @@ function openLive(settings: KafkaSettings, topics: readonly string[]): Live {
 }
 
 function endLive({ cluster, sockets }: Live): void {
-  for (const socket of sockets) socket.destroy(new Error("the connection was given up"));
+  sockets.isOver = true;
+  for (const socket of sockets.open) socket.destroy(new Error(GIVEN_UP));
   cluster.disconnect().catch(() => undefined);
 }
 
@@ -127,6 +131,7 @@ type Door = {
 
 async function run<Value>(used: Live, step: (cluster: Cluster) => Promise<Value>): Promise<Value> {
   await used.ready;
+  if (used.sockets.isOver) throw new Error(GIVEN_UP);
   return step(used.cluster);
 }
 
