@@ -1,5 +1,6 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { VALUE_BYTES_MAX } from "../../../control/events/log.ts";
+import { type NewEvent, VALUE_BYTES_MAX } from "../../../control/events/log.ts";
 import { addToCell, createCells, nameSlice } from "../../../control/learn/cells.ts";
 import { takeCheckpoint } from "../../../control/learn/checkpoint.ts";
 import { restoreState } from "../../../control/learn/restore.ts";
@@ -155,6 +156,57 @@ describe("a checkpoint that is torn", () => {
     await expect(write(log, state)).rejects.toThrow("torn");
     expect((await restore(log)).next).toBe(0n);
   });
+});
+
+describe("checkpoints of two writers, record by record", () => {
+  /** Five VMs of so long a name that they take three records; all tell which state it is. */
+  function changeState(state: LearnState, number: number): void {
+    state.next = BigInt(number);
+    state.open += 100;
+    for (let vm = 0; vm < 5; vm++) {
+      const node = `${vm}`.repeat(400_000);
+      const known = { node, vm: 1n, low: number, high: number, gaps: [], closedMissing: 0 };
+      state.seqs.vms.set(`${vm}`, known);
+    }
+  }
+
+  const turns = fc.array(fc.record({ who: fc.nat(1), records: fc.integer({ min: 1, max: 7 }) }), {
+    minLength: 1,
+    maxLength: 14,
+  });
+
+  type Writer = { state: LearnState; pending: NewEvent[] };
+  const openWriter = (): Writer => ({ state: createState(SETTINGS), pending: [] });
+
+  /** Appends some records of a writer's checkpoint; the state it tells of when it is whole then. */
+  async function writeSome(log: SkewedLog, writer: Writer, records: number, number: number) {
+    const { state, pending } = writer;
+    if (pending.length === 0) {
+      changeState(state, number);
+      pending.push(...takeCheckpoint(state).counts);
+    }
+    await log.append(pending.splice(0, records));
+    return pending.length === 0 ? Number(state.next) : 0;
+  }
+
+  it("never mix: what is restored is the furthest one that is whole", async () => {
+    await fc.assert(
+      fc.asyncProperty(turns, async (list) => {
+        const log = open();
+        const writers = [openWriter(), openWriter()] as const;
+        let furthest = 0;
+        for (const [turn, { who, records }] of list.entries()) {
+          const writer = who === 0 ? writers[0] : writers[1];
+          furthest = Math.max(furthest, await writeSome(log, writer, records, turn + 1));
+          const restored = await restore(log);
+          const lows = new Set([...restored.seqs.vms.values()].map(({ low }) => low));
+          const expected = furthest === 0 ? [0] : [furthest, furthest];
+          expect([Number(restored.next), ...lows]).toEqual(expected);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  }, 120_000);
 });
 
 describe("restoreState", () => {
