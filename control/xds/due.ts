@@ -45,10 +45,29 @@ export function findDue(stream: Stream, memory: Memory, catalog: Catalog): Due |
   if (stream.node === null) return null;
   for (const [name, watch] of stream.watches) {
     const offer = chooseOffer(stream.node, name, memory, catalog, watch.doubt);
-    const reason = offer === null ? null : whySend(watch, offer);
-    if (offer !== null && reason !== null) return { name, offer, reason };
+    if (offer === null || awaitsSafe(name, watch, offer, memory, catalog)) continue;
+    const reason = whySend(watch, offer);
+    if (reason !== null) return { name, offer, reason };
   }
   return null;
+}
+
+/**
+ * Something else than the target is on its way to a client that refuses the target: its answer
+ * says what the client has. Chasing older ACKs meanwhile would send two good ones in turn for ever.
+ */
+function awaitsSafe(
+  name: string,
+  { sent }: Watch,
+  offer: Offer,
+  memory: Memory,
+  catalog: Catalog,
+): boolean {
+  if (sent?.answer !== "open") return false;
+  const target = catalog.target(name)?.resource.digest;
+  const digest = sent.offer.resource.digest;
+  const { refused } = memoryOf(memory, name);
+  return offer.resource.digest !== target && digest !== target && !refused.has(digest);
 }
 
 function whySend(watch: Watch, offer: Offer): Reason | null {
@@ -58,7 +77,11 @@ function whySend(watch: Watch, offer: Offer): Reason | null {
     // With a TTL the client may have fallen to its default and still report the version.
     return offer.ttlMs === null && watch.held === versionOf(offer) ? null : "push";
   }
-  if (versionOf(sent.offer) !== versionOf(offer) || sent.offer.ttlMs !== offer.ttlMs) {
+  // Envoy ACKs bytes it has just refused: the same ones with another TTL wait for the answer, or a
+  // lost NACK would read as an ACK.
+  const isSameBytes = sent.offer.resource.digest === offer.resource.digest;
+  if (isSameBytes && sent.answer === "open") return null;
+  if (!isSameBytes || sent.offer.ttlMs !== offer.ttlMs) {
     return sent.answer === "nacked" ? "restore" : "push";
   }
   return watch.beat && sent.answer === "acked" ? "beat" : null;

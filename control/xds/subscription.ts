@@ -168,8 +168,8 @@ function openStream(
   const stream = subscribe(opened, names, (name) => {
     const { refused, unanswered } = memoryOf(memory, name);
     const held = claim === "" || refused.has(claimed) ? null : claim;
-    // What it says it accepted came after all that was sent before that.
-    return { held, doubt: unanswered.slice(unanswered.lastIndexOf(claimed) + 1) };
+    // What it says it accepted it may have accepted before all of these.
+    return { held, doubt: unanswered.filter((digest) => digest !== claimed) };
   });
   return { stream, memory, effects: [{ kind: "connected", node }] };
 }

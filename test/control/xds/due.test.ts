@@ -171,4 +171,11 @@ describe("a heartbeat", () => {
     stream.ack();
     expect(stream.beatAfter(1000)).toBe("A");
   });
+
+  it("waits for the answer to the same bytes before it gives them another TTL", () => {
+    const stream = openStreamTest({ target: "A" });
+    stream.request({});
+    expect(stream.setTarget("A", 3000)).toBeNull();
+    expect(stream.ack().sent).toBe("A");
+  });
 });

@@ -150,7 +150,7 @@ describe("a stream under any order of pushes, answers, stale nonces and broken c
         const loop = createLoop();
         for (const one of moves) one(loop);
       }),
-      { numRuns: 1000 },
+      { numRuns: 10_000 },
     );
   });
 
@@ -167,7 +167,7 @@ describe("a stream under any order of pushes, answers, stale nonces and broken c
         if (!isBad(text)) expect(loop.envoy.applied()).toBe(text);
         else expect(isBad(loop.envoy.applied())).toBe(false);
       }),
-      { numRuns: 1000 },
+      { numRuns: 10_000 },
     );
   });
 
@@ -181,7 +181,7 @@ describe("a stream under any order of pushes, answers, stale nonces and broken c
         const text = good === null ? "" : Buffer.from(good.resource.bytes).toString();
         expect(text).toBe(loop.envoy.applied());
       }),
-      { numRuns: 1000 },
+      { numRuns: 10_000 },
     );
   });
 });
