@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { stringify } from "yaml";
 import type { StatusView } from "../api/views.ts";
 import { type DumpedProxy, readDump, readStats, type Stats } from "../doctor/dump.ts";
-import { type Evidence, examine, worstOf } from "../doctor/examine.ts";
+import { DEFAULT_FILTER, type Evidence, examine, worstOf } from "../doctor/examine.ts";
 import type { Finding } from "../doctor/finding.ts";
 import type { ProbeResult } from "../doctor/probe.ts";
 import { sendProbes } from "../doctor/send-probe.ts";
@@ -150,9 +150,11 @@ export function writeFindings(findings: readonly Finding[]): string {
 
 async function runDoctor(options: Options, command: Command): Promise<void> {
   const server = serverOf(command);
+  const before = options.service ? await readStatus(server) : null;
+  const sent = await probe(options, before, server);
+  // Asked again: the records of the probe have come in.
+  const status = sent && before ? await readStatus(server) : before;
   const seen = await readProxy(options);
-  const status = options.service ? await readStatus(server) : null;
-  const sent = await probe(options, status, server);
   const { filter } = options;
   const findings = [
     ...examine({ filter, ...seen, status, probe: sent, now: Date.now() }),
@@ -178,7 +180,7 @@ export function addDoctor(program: Command): void {
     .option("--stats <file>", "with --config-dump: a saved /stats")
     .option("--no-proxy", "ask no proxy")
     .option("--no-service", "ask no service")
-    .option("--filter <name>", "the filter's name in the chain", "limen")
+    .option("--filter <name>", "the filter's name in the chain", DEFAULT_FILTER)
     .option("--probe <url>", "send four requests there, one with forged tags")
     .option("-H, --header <name: value>", "a header of the probe; may be repeated", collectHeader)
     .option("--kafka", "compare the topics of the event log with those that must be")

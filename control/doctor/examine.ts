@@ -20,6 +20,9 @@ import type { DumpedProxy, Stats } from "./dump.ts";
 import { type Finding, type FindingState, fail, skip } from "./finding.ts";
 import { judgeProbe, type ProbeResult } from "./probe.ts";
 
+/** As the examples and the manifests name it. */
+export const DEFAULT_FILTER = "limen";
+
 export type Evidence = {
   /** Name of the filter in the chain. */
   filter: string;

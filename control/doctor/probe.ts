@@ -38,8 +38,13 @@ const BLIND =
 /** Tags an answer shows, in whatever form it shows headers. */
 export function findTags(body: string): { header: string; value: string }[] {
   const pattern = /(x[-_]limen[-_][a-z0-9_-]+)["']?\s*[:=]\s*["']?([^"',\r\n}]*)/gi;
-  return [...body.matchAll(pattern)]
-    .map(([, header = "", value = ""]) => ({ header: header.toLowerCase(), value: value.trim() }))
+  // An answer may show a header twice, as a tag and among all headers.
+  const shown = [...body.matchAll(pattern)].map(
+    ([, header = "", value = ""]) => `${header.toLowerCase()}: ${value.trim()}`,
+  );
+  return [...new Set(shown)]
+    .map((text) => text.split(": "))
+    .map(([header = "", ...rest]) => ({ header, value: rest.join(": ") }))
     .filter(({ header }) => header !== "x-limen-decision");
 }
 
