@@ -66,13 +66,13 @@ async function run(
 ) {
   while (!signal.aborted) {
     let waitMs = POLL_MS;
-    try {
-      if ((await learner.step()) > 0) waitMs = 0;
-      await learner.tick(Date.now());
-    } catch (thrown) {
+    const told = (thrown: unknown): void => {
       onError?.(LimenError.from(thrown, "learning from the event log"));
       waitMs = RETRY_MS;
-    }
+    };
+    const folded = await learner.step().catch(told);
+    await learner.tick(Date.now()).catch(told);
+    if (folded && waitMs === POLL_MS) waitMs = 0;
     await sleep(waitMs, undefined, { signal }).catch(() => undefined);
   }
 }
@@ -130,9 +130,19 @@ async function setPartitions(following: Following, partitions: readonly number[]
   for (const partition of partitions) await gain(following, partition);
 }
 
+/** Every partition gets its turn, also when another one fails. */
 async function step({ followed }: Following): Promise<number> {
   let folded = 0;
-  for (const { source, fold } of followed) if (!fold.isDropped) folded += await source.follow();
+  const errors: unknown[] = [];
+  for (const { source, fold } of followed) {
+    if (fold.isDropped) continue;
+    try {
+      folded += await source.follow();
+    } catch (thrown) {
+      errors.push(thrown);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
   return folded;
 }
 

@@ -104,6 +104,24 @@ describe("setPartitions", () => {
   });
 });
 
+describe("step", () => {
+  it("folds the other partitions when one cannot be read, and tells the error", async () => {
+    const stage = start();
+    const { log } = stage;
+    const broken: SkewedLog = {
+      ...log,
+      read: async (topic, partition, ...rest) => {
+        if (partition === 0 && topic === "limen.decisions") throw new Error("no leader");
+        return log.read(topic, partition, ...rest);
+      },
+    };
+    const learner = await createLearner({ log: broken, namesOf });
+    await fill(stage, 0, 3);
+    await expect(learner.step()).rejects.toThrow("no leader");
+    expect(countsOf(learner)).toEqual([0, 3, 3]);
+  });
+});
+
 describe("onCheckpoint", () => {
   it("tells the offset that the checkpoint in the log has come to", async () => {
     const stage = start();
