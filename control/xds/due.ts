@@ -70,21 +70,28 @@ function awaitsSafe(
   return offer.resource.digest !== target && digest !== target && !refused.has(digest);
 }
 
+/** The first response of a stream, to a client that said what it holds. */
+function whyFirst({ doubt, held }: Watch, offer: Offer): Reason | null {
+  if (doubt.length > 0) return "restore";
+  // With a TTL the client may have fallen to its default and still report the version.
+  return offer.ttlMs === null && held === versionOf(offer) ? null : "push";
+}
+
+/**
+ * The same bytes as before. Envoy ACKs bytes it has just refused: with another TTL they wait for
+ * the answer, or a lost NACK would read as an ACK.
+ */
+function whyAgain(watch: Watch, { answer, offer: before }: Sent, offer: Offer): Reason | null {
+  if (answer === "open") return null;
+  if (before.ttlMs !== offer.ttlMs) return "push";
+  return watch.beat && answer === "acked" ? "beat" : null;
+}
+
 function whySend(watch: Watch, offer: Offer): Reason | null {
-  const sent = watch.sent;
-  if (sent === null) {
-    if (watch.doubt.length > 0) return "restore";
-    // With a TTL the client may have fallen to its default and still report the version.
-    return offer.ttlMs === null && watch.held === versionOf(offer) ? null : "push";
-  }
-  // Envoy ACKs bytes it has just refused: the same ones with another TTL wait for the answer, or a
-  // lost NACK would read as an ACK.
-  const isSameBytes = sent.offer.resource.digest === offer.resource.digest;
-  if (isSameBytes && sent.answer === "open") return null;
-  if (!isSameBytes || sent.offer.ttlMs !== offer.ttlMs) {
-    return sent.answer === "nacked" ? "restore" : "push";
-  }
-  return watch.beat && sent.answer === "acked" ? "beat" : null;
+  const { sent } = watch;
+  if (sent === null) return whyFirst(watch, offer);
+  if (sent.offer.resource.digest === offer.resource.digest) return whyAgain(watch, sent, offer);
+  return sent.answer === "nacked" ? "restore" : "push";
 }
 
 /** Books that it was handed to the wire under a nonce the stream has not seen. */
