@@ -39,8 +39,6 @@ export type IstioOptions = {
   /** Of the control service: ECDS and access log. */
   service: Address;
   controlNamespace: string;
-  /** Istio's own namespace, where mesh-wide objects live. */
-  meshNamespace: string;
   module: IstioModule;
   identity: IstioIdentity;
   /** Response header with which applications say what a request was; clients do not see it. */
@@ -62,7 +60,6 @@ export const DEFAULT_OPTIONS: IstioOptions = {
   way: "google-grpc",
   service: { host: "limen.limen-system.svc.cluster.local", port: 18000 },
   controlNamespace: "limen-system",
-  meshNamespace: "istio-system",
   module: "pushed",
   identity: { kind: "plaintext" },
   labelHeader: "x-limen-label",

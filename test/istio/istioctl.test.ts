@@ -1,31 +1,16 @@
 // Istio's own checks of the committed files, offline.
-import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { buildExamples } from "../../control/install/istio-examples.ts";
-import { itOnIstio, programOf } from "./programs.ts";
+import { type Answer, runIstioctl } from "./istioctl.ts";
+import { itOnIstio } from "./programs.ts";
 
 const ISTIO = join(import.meta.dirname, "../../istio");
-const TIMEOUT_MS = 20_000;
 /** Said of every EnvoyFilter there is, and the line above it. */
 const KNOWN = /exposes internal implementation details|has warnings: *$/;
-
-type Answer = { code: number; text: string };
-
-function run(...args: readonly string[]): Promise<Answer> {
-  const options = {
-    timeout: TIMEOUT_MS,
-    env: { PATH: process.env["PATH"], HOME: process.env["HOME"] },
-  };
-  return new Promise((resolve) => {
-    execFile(programOf("istioctl"), args, options, (error, stdout, stderr) => {
-      resolve({ code: error ? Number(error.code ?? 1) : 0, text: stdout + stderr });
-    });
-  });
-}
 
 const isObject = (file: string): boolean =>
   parseAllDocuments(readFileSync(file, "utf8")).every(
@@ -38,13 +23,15 @@ const files = buildExamples()
   .filter(isObject);
 
 /** Lines that warn of something else than the one thing known. */
-const warnings = ({ text }: Answer): string[] =>
-  text.split("\n").filter((line) => /warn|error|unknown|IST\d{4}/i.test(line) && !KNOWN.test(line));
+const warnings = ({ stdout, stderr }: Answer): string[] =>
+  `${stdout}\n${stderr}`
+    .split("\n")
+    .filter((line) => /warn|error|unknown|IST\d{4}/i.test(line) && !KNOWN.test(line));
 
 describe("istioctl validate", () => {
   for (const file of files) {
     itOnIstio(`passes istio/${file.split("/").at(-1)}`, async () => {
-      const answer = await run("validate", "-f", file);
+      const answer = await runIstioctl("validate", "-f", file);
       expect([answer.code, warnings(answer)]).toEqual([0, []]);
     });
   }
@@ -53,7 +40,7 @@ describe("istioctl validate", () => {
 describe("istioctl analyze", () => {
   itOnIstio("finds nothing new in the files of a gateway", async () => {
     const parts = ["gateway.yaml", "telemetry.yaml", "service.yaml"].map((f) => join(ISTIO, f));
-    const answer = await run("analyze", "--use-kube=false", ...parts);
+    const answer = await runIstioctl("analyze", "--use-kube=false", ...parts);
     expect(warnings(answer)).toEqual([]);
   });
 });
@@ -64,7 +51,7 @@ describe("warnings", () => {
     const text = readFileSync(join(ISTIO, "gateway.yaml"), "utf8");
     const file = join(folder, "gateway.yaml");
     writeFileSync(file, text.replace("type_urls:", "type_uris:"));
-    const answer = await run("validate", "-f", file);
+    const answer = await runIstioctl("validate", "-f", file);
     rmSync(folder, { recursive: true });
     expect(warnings(answer).join()).toContain('unknown field "type_uris"');
   });

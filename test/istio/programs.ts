@@ -99,7 +99,8 @@ const ISTIOD_ENV = {
   VALIDATION_WEBHOOK_CONFIG_NAME: "",
 };
 
-function writeKubeconfig(folder: string, apiPort: number): string {
+/** A cluster at that port of loopback; gives the file. */
+export function writeKubeconfig(folder: string, apiPort: number): string {
   const file = join(folder, "kubeconfig");
   const cluster = { server: `http://${LOOPBACK}:${apiPort}` };
   const config = {

@@ -1,5 +1,6 @@
 // What the files of the lane share: options for the lab's proxies, and variants that must fail.
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Json } from "../../control/envoy/json.ts";
 import { buildOverride } from "../../control/install/istio-cluster.ts";
@@ -16,7 +17,7 @@ import {
 import { buildResource, type Resource } from "../../control/xds/resource.ts";
 import { waitFor } from "../support/envoy.ts";
 import { ask, type Question } from "../support/load.ts";
-import { MODULE } from "../support/stage.ts";
+import { atStrike, MODULE } from "../support/stage.ts";
 import { GATEWAY, type Mesh, type MeshOptions } from "./mesh.ts";
 
 type Headers = NonNullable<Question["headers"]>;
@@ -63,14 +64,12 @@ export const fileResource = (table: Uint8Array): Resource =>
 
 /** Here nothing is mounted: the file lies in the agent's folder, and the filter names it there. */
 export function withMountedFile(options: IstioOptions, text: string): Partial<MeshOptions> {
-  const folder = join(process.env["TMPDIR"] ?? "/tmp", `limen-mount-${process.pid}`);
+  const folder = mkdtempSync(join(tmpdir(), "limen-mount-"));
+  atStrike(async () => rmSync(folder, { recursive: true, force: true }));
   const filter = JSON.stringify(filterOf(options)).replaceAll(MOUNT_FOLDER, folder);
   return {
     documents: [JSON.parse(filter) as Json],
-    prepare: async () => {
-      mkdirSync(folder, { recursive: true });
-      writeFileSync(join(folder, MOUNTED_FILE), text);
-    },
+    prepare: async () => writeFileSync(join(folder, MOUNTED_FILE), text),
   };
 }
 
