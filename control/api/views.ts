@@ -122,9 +122,13 @@ export type StatusView = {
     duplicates: number;
     rejected: number;
     dropped: number;
+    /** Events of access logs that are in the log, by this process and since it began. */
+    appended: number;
   };
   /** Null where no source of labels is declared. */
   labels: LabelsView | null;
+  /** Calls refused since this process began, by reason: control/auth/README.md. */
+  refused: Readonly<Record<string, number>>;
   waiting: string | null;
 };
 

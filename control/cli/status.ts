@@ -68,13 +68,25 @@ export function listCuts(status: StatusView): CutRow[] {
   );
 }
 
+/** What is said only where there is something to say. */
+function listOthers({ decider, refused }: StatusView): string[] {
+  const counts = Object.entries(refused).filter(([, n]) => n > 0);
+  const words = counts.map(([reason, n]) => `${reason} ${n}`);
+  return [
+    ...(decider === "" ? [] : [`decides: ${decider}`]),
+    ...(words.length === 0 ? [] : [`calls refused: ${words.join(", ")}`]),
+  ];
+}
+
 /** The whole service on one screen. */
 export function formatStatus(status: StatusView, format: Format): string {
   if (format === "json" || format === "yaml") return formatRows([], [], format, status);
   const { log } = status;
+  const role = status.role === "all" ? "" : ` ${status.role}`;
   const lines = [
-    `limen ${status.version}: ${status.state === "off" ? "OFF (base state everywhere; limen on)" : "live"}, table ${status.tableDigest} serial ${status.serial}, pushed ${ago(status.pushedAt)}`,
+    `limen ${status.version}${role}: ${status.state === "off" ? "OFF (base state everywhere; limen on)" : "live"}, table ${status.tableDigest} serial ${status.serial}, pushed ${ago(status.pushedAt)}`,
     `decisions ${log.decisions}, lost ${log.lost}, duplicates ${log.duplicates}, rejected ${log.rejected}, dropped ${log.dropped}`,
+    ...listOthers(status),
     "",
     status.proxies.length === 0
       ? "no proxy has connected yet"

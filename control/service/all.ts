@@ -4,7 +4,7 @@ import { createLearner } from "../learn/follow.ts";
 import { collectInto, createLastRecords } from "./collecting.ts";
 import { openDeciding } from "./deciding.ts";
 import { createFace } from "./faces.ts";
-import { openLabels } from "./labels.ts";
+import { createOpener, openLabels } from "./labels.ts";
 import { nameProcess, type Opened, type Started } from "./opened.ts";
 import { createResources, followHistory, type Serving, startServing } from "./serving.ts";
 
@@ -24,6 +24,7 @@ export async function startAll(opened: Opened): Promise<Started> {
         namesOf: tables.namesOf,
         sliceMs: settings.cohortMs,
         ...(settings.labels && { labels: settings.labels }),
+        openLabel: createOpener(opened),
         onScored,
       }),
   });
@@ -49,10 +50,16 @@ export async function startAll(opened: Opened): Promise<Started> {
   if (settings.log.kind === "kafka") await shareLog(opened, serving);
   await deciding.start();
   const labels = openLabels(settings, log, tokenKey, state.learner.states);
-  const { role } = opened;
-  const rest = { collector, labels, last, deciding: () => deciding };
   const http = await opened.startApi(
-    createFace({ settings, role, log, history, tables, serving, resourceOf, ...rest }),
+    createFace({
+      ...opened,
+      serving,
+      resourceOf,
+      collector,
+      labels,
+      last,
+      deciding: () => deciding,
+    }),
   );
   return { xdsPort: serving.xds.port, http };
 }

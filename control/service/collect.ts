@@ -13,13 +13,12 @@ import { followHistory } from "./serving.ts";
  * there is nothing to record either.
  */
 export async function startCollect(opened: Opened): Promise<Started> {
-  const { settings, role, log, history, tables, say, onClose } = opened;
+  const { settings, auth, log, say, onClose } = opened;
   const { last, note } = createLastRecords();
-  const parts: FaceParts = { settings, role, log, history, tables, last, deciding: () => null };
+  const parts: FaceParts = { ...opened, last, deciding: () => null };
   const http = await opened.startApi(createFace(parts));
   const tokenKey = await followForKey(opened);
   const options = collectInto(log, tokenKey, say, note);
-  const { auth } = opened;
   const collector = await startAccessLogServer({ ...options, auth, address: settings.listen.xds });
   onClose(collector.close);
   parts.collector = collector;

@@ -8,30 +8,24 @@ import type {
 import { packageVersion } from "../cli/version.ts";
 import type { Collector } from "../collect/access-log.ts";
 import { LimenError } from "../errors.ts";
-import type { EventLog } from "../events/log.ts";
 import { createExplainer } from "../explain/explainer.ts";
-import type { History, HistoryEntry } from "../history/history.ts";
+import type { HistoryEntry } from "../history/history.ts";
 import { measureLoss } from "../learn/seqs.ts";
 import type { LearnState } from "../learn/state.ts";
 import { type Published, publishBase, readSecrets } from "../publish.ts";
-import type { Settings } from "../settings.ts";
 import type { Resource } from "../xds/resource.ts";
 import type { Deciding } from "./deciding.ts";
 import { readDecisions } from "./decisions.ts";
+import type { Opened } from "./opened.ts";
 import type { Serving } from "./serving.ts";
 import { apply, cohortsOf, preview, type State, turn } from "./state.ts";
 import { type LastRecord, type StatusParts, viewModel, viewProxies, viewStatus } from "./status.ts";
-import type { Tables } from "./tables.ts";
-
-export type Role = StatusView["role"];
 
 /** What a process has besides the log and the history; what it lacks another one does. */
-export type FaceParts = {
-  settings: Settings;
-  role: Role;
-  log: EventLog;
-  history: History;
-  tables: Tables;
+export type FaceParts = Pick<
+  Opened,
+  "settings" | "role" | "auth" | "log" | "history" | "tables"
+> & {
   /** Null while this process does not decide. */
   deciding: () => Deciding | null;
   serving?: Serving;
@@ -76,16 +70,17 @@ function viewModels(state: State) {
 }
 
 function viewLog(states: readonly LearnState[], collector: Collector | undefined) {
-  const sum = { decisions: 0, lost: 0, duplicates: 0, rejected: 0 };
-  for (const { counters, seqs } of states) {
-    sum.lost += measureLoss(seqs).missing;
+  const lost = measureLoss(states.map(({ seqs }) => seqs)).missing;
+  const sum = { decisions: 0, lost, duplicates: 0, rejected: 0 };
+  for (const { counters } of states) {
     sum.duplicates += counters.duplicates;
     sum.rejected += counters.rejected;
     sum.decisions += counters.decisions;
   }
   const counters = collector?.counters();
   const rejected = sum.rejected + (counters?.rejected ?? 0);
-  return { ...sum, rejected, dropped: counters?.dropped ?? 0 };
+  const { dropped = 0, appended = 0 } = counters ?? {};
+  return { ...sum, rejected, dropped, appended };
 }
 
 function status(parts: FaceParts): StatusView {
@@ -107,6 +102,7 @@ function status(parts: FaceParts): StatusView {
     models: state ? viewModels(state) : [],
     log: viewLog(states, collector),
     labels: parts.labels?.view() ?? null,
+    refused: parts.auth.refused(),
   };
   return viewStatus(view);
 }

@@ -3,6 +3,7 @@ import { createHashId } from "../collect/hash-id.ts";
 import { readLabelPost } from "../collect/label-body.ts";
 import {
   createLabelIntake,
+  createOpenLabel,
   type FoundLabel,
   type LabelAnswer,
   type LabelIntake,
@@ -12,8 +13,11 @@ import { choosePartition } from "../events/partition.ts";
 import { createFates, FATES, type Fates } from "../learn/join/fates.ts";
 import { peekLabel } from "../learn/join/labels.ts";
 import type { LabelSettings } from "../learn/join/sources.ts";
+import type { OpenLabel } from "../learn/relay.ts";
 import type { LearnState } from "../learn/state.ts";
+import { readSecrets } from "../publish.ts";
 import type { Settings } from "../settings.ts";
+import type { Opened } from "./opened.ts";
 
 export type Labels = {
   post: (body: unknown, by: string) => ReturnType<LabelIntake["post"]>;
@@ -27,13 +31,15 @@ type LabelsParts = {
   tokenKey: Uint8Array;
   models: readonly string[];
   states: readonly LearnState[];
+  partitions: number;
   now: () => number;
 };
 
 /** What would become of a label, as far as its partition was read. */
-function peekAt({ states, settings, now }: LabelsParts, found: FoundLabel): LabelAnswer {
-  if (states.length === 0) return "waiting";
-  const join = states[choosePartition(found.key, states.length)]?.joining?.join;
+function peekAt(parts: LabelsParts, found: FoundLabel): LabelAnswer {
+  const { states, settings, now } = parts;
+  const place = choosePartition(found.key, parts.partitions);
+  const join = states.find(({ settings: { partition } }) => partition === place)?.joining?.join;
   if (!join) return "waiting";
   const view = new DataView(found.key.buffer, found.key.byteOffset, 8);
   const { record, label, model, source } = found;
@@ -99,7 +105,7 @@ function createLabels(parts: LabelsParts): Labels {
     models,
     now,
     hashId: createHashId(tokenKey),
-    partitions: log.partitions("limen.labels"),
+    partitions: parts.partitions,
     peek: (found) => peekAt(parts, found),
   });
   return {
@@ -121,6 +127,27 @@ export function openLabels(
     settings: settings.labels,
     models: settings.models.map(({ name }) => name),
     states,
+    partitions: log.partitions("limen.labels"),
     now: Date.now,
   });
+}
+
+const openerOf = (settings: Settings, log: EventLog, tokenKey: Uint8Array): OpenLabel =>
+  createOpenLabel({
+    settings: settings.labels,
+    tokenKey,
+    hashId: createHashId(tokenKey),
+    models: settings.models.map(({ name }) => name),
+    partitions: log.partitions("limen.labels"),
+  });
+
+/** Reads JSON labels that others put on the topic; the key comes with the first table. */
+export function createOpener({ settings, log, history }: Opened): OpenLabel {
+  let open: OpenLabel | undefined;
+  return (value, place) => {
+    const { table } = history.live();
+    if (table === null) return { reject: "label: before the first table" };
+    open ??= openerOf(settings, log, readSecrets(table.bytes).tokenKey);
+    return open(value, place);
+  };
 }

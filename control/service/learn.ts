@@ -6,7 +6,8 @@ import type { History } from "../history/history.ts";
 import { createLearner, type Learner } from "../learn/follow.ts";
 import { createCountsFollower } from "../learn/follow-counts.ts";
 import { type Deciding, openDeciding } from "./deciding.ts";
-import { createFace, type FaceParts } from "./faces.ts";
+import { createFace } from "./faces.ts";
+import { createOpener } from "./labels.ts";
 import { createTurns } from "./open.ts";
 import { nameProcess, type Opened, type Started } from "./opened.ts";
 import { createResources, followHistory } from "./serving.ts";
@@ -129,7 +130,7 @@ function createTaker({ log, signal, say }: Opened, learner: Learner) {
  * decides. All it knows is in the log, so learners may come and go.
  */
 export async function startLearn(opened: Opened): Promise<Started> {
-  const { settings, role, log, history, tables, say, signal, onClose } = opened;
+  const { settings, log, history, tables, say, signal, onClose } = opened;
   if (settings.log.kind !== "kafka") {
     throw new LimenError("usage", "run learn: needs log: kafka://HOST:PORT, or run all in one");
   }
@@ -141,6 +142,7 @@ export async function startLearn(opened: Opened): Promise<Started> {
     sliceMs: settings.cohortMs,
     checkpointMs: CHECKPOINT_MS,
     ...(settings.labels && { labels: settings.labels }),
+    openLabel: createOpener(opened),
     onCheckpoint: (partition, next) => void group.commit(partition, next).catch(() => undefined),
     onError,
   });
@@ -162,9 +164,12 @@ export async function startLearn(opened: Opened): Promise<Started> {
     followHistory(history, signal, say, () => undefined),
   ]);
   onClose(() => running);
-  const parts: FaceParts = { settings, role, log, history, tables, deciding: decider.deciding };
-  const states = (): typeof learner.states => learner.states;
-  const resourceOf = createResources(settings);
-  const http = await opened.startApi(createFace({ ...parts, states, resourceOf }));
+  const face = createFace({
+    ...opened,
+    deciding: decider.deciding,
+    states: () => learner.states,
+    resourceOf: createResources(settings),
+  });
+  const http = await opened.startApi(face);
   return { xdsPort: null, http };
 }

@@ -1,11 +1,12 @@
 import { hostname } from "node:os";
-import type { ServiceFace } from "../api/views.ts";
+import type { ServiceFace, StatusView } from "../api/views.ts";
 import type { Auth } from "../auth/auth.ts";
 import type { EventLog } from "../events/log.ts";
 import type { History } from "../history/history.ts";
 import type { Settings } from "../settings.ts";
-import type { Role } from "./faces.ts";
 import type { Tables } from "./tables.ts";
+
+export type Role = StatusView["role"];
 
 /** What every role starts from. */
 export type Opened = {

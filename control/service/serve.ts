@@ -5,7 +5,7 @@ import { createResources, followHistory, startServing } from "./serving.ts";
 
 /** Hands the live table of the log to proxies. Keeps nothing, so there may be any number of it. */
 export async function startServe(opened: Opened): Promise<Started> {
-  const { settings, role, auth, log, history, tables, say, onClose } = opened;
+  const { settings, auth, history, say, onClose } = opened;
   const resourceOf = createResources(settings);
   const notifier = createNotifier({ hooks: settings.notify, now: Date.now, say });
   onClose(notifier.close);
@@ -17,8 +17,7 @@ export async function startServe(opened: Opened): Promise<Started> {
   onClose(serving.close);
   const following = followHistory(history, opened.signal, say, serving.push);
   onClose(() => following);
-  const http = await opened.startApi(
-    createFace({ settings, role, log, history, tables, serving, resourceOf, deciding: () => null }),
-  );
+  const face = createFace({ ...opened, serving, resourceOf, deciding: () => null });
+  const http = await opened.startApi(face);
   return { xdsPort: serving.xds.port, http };
 }

@@ -47,6 +47,7 @@ function aStatus(proxy: Partial<ProxyView> | null, changes: object = {}): Status
     models: [],
     log: { decisions: 10, lost: 0, duplicates: 0, rejected: 0, dropped: 0, appended: 10 },
     labels: null,
+    refused: {},
     waiting: null,
     ...changes,
   };
