@@ -90,7 +90,8 @@ function deployment(role: string, options: ServiceOptions): Json {
   };
 }
 
-/** Proxies and learners: who serves ECDS and who takes decisions when the roles are apart. */
+/** With the roles apart, `limen` serves ECDS and `limen-collect` takes decisions: the mesh
+ * configuration then names that one. */
 function services({ controlNamespace, service, roles }: ServiceOptions): Json[] {
   const make = (name: string, role: string): Json => ({
     apiVersion: "v1",
@@ -109,13 +110,18 @@ function services({ controlNamespace, service, roles }: ServiceOptions): Json[] 
 }
 
 /** Clients of the mesh speak TLS to it with their own certificates, although it has no inbound sidecar. */
-function destinationRule({ controlNamespace, service }: ServiceOptions): Json {
-  return {
-    apiVersion: "networking.istio.io/v1",
-    kind: "DestinationRule",
-    metadata: { name: "limen", namespace: controlNamespace },
-    spec: { host: service.host, trafficPolicy: { tls: { mode: "ISTIO_MUTUAL" } } },
-  };
+function destinationRules(options: ServiceOptions): Json[] {
+  const { controlNamespace: namespace, service } = options;
+  return services(options).map(({ metadata }) => {
+    const name = String((metadata as Json)["name"]);
+    const host = name === "limen" ? service.host : `${name}.${namespace}.svc.cluster.local`;
+    return {
+      apiVersion: "networking.istio.io/v1",
+      kind: "DestinationRule",
+      metadata: { name, namespace },
+      spec: { host, trafficPolicy: { tls: { mode: "ISTIO_MUTUAL" } } },
+    };
+  });
 }
 
 /** Everything of the control service, in the order kubectl needs. */
@@ -137,7 +143,7 @@ export function buildService(options: ServiceOptions): Json[] {
       : []),
     ...roles.map((role) => deployment(role, options)),
     ...services(options),
-    destinationRule(options),
+    ...destinationRules(options),
   ];
 }
 

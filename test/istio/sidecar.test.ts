@@ -18,6 +18,9 @@ async function setSidecar(uses: readonly IstioUse[]) {
   const options = optionsOf({ service, uses, workload: SIDECAR });
   const mesh = await startMesh({ kind: "sidecar", documents: [filterOf(options)] });
   await waitForListener(mesh.port);
+  await waitFor("the outbound side", async () =>
+    (await callOut(mesh, {})) === "shop" ? true : null,
+  );
   return { control, mesh };
 }
 
