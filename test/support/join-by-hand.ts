@@ -5,7 +5,8 @@ import { CountsSchema } from "../../control/events/counts_pb.ts";
 import { DecisionSchema } from "../../control/events/decision_pb.ts";
 import { LabelSchema } from "../../control/events/label_pb.ts";
 import type { EventLog, StoredEvent, Topic } from "../../control/events/log.ts";
-import { namesOf } from "./decisions.ts";
+import type { NamesOf } from "../../control/learn/tables.ts";
+import { namesOf as namesOfTest } from "./decisions.ts";
 import { readAll } from "./log-conformance.ts";
 
 export type HandSettings = {
@@ -15,6 +16,10 @@ export type HandSettings = {
   affected: Readonly<Record<string, boolean>>;
   /** Codes that are positive in a decision's own outcome. */
   positiveCodes?: readonly number[];
+  /** The label header of the response says "1" or "0" of a decision, and a tag affects it. */
+  readsHeader?: boolean;
+  /** Names of the tables; those of support/decisions.ts unless given. */
+  namesOf?: NamesOf;
 };
 
 type HandDecision = {
@@ -23,6 +28,7 @@ type HandDecision = {
   time: number;
   digest: string;
   code: number;
+  header: unknown;
   models: { segment: number; bin: number; arm: number }[];
 };
 type HandLabel = {
@@ -49,7 +55,7 @@ async function listDecisions(log: EventLog): Promise<HandDecision[]> {
   for (const { time, key, value } of await readEvery(log, "limen.decisions")) {
     // A tick.
     if (value === null) continue;
-    const { node, record, responseCode } = fromBinary(DecisionSchema, value);
+    const { node, record, responseCode, outcome } = fromBinary(DecisionSchema, value);
     const bytes = Buffer.from(record);
     const copy = `${node} ${bytes.toString("hex", 4, 16)}`;
     if (seen.has(copy)) continue;
@@ -60,6 +66,7 @@ async function listDecisions(log: EventLog): Promise<HandDecision[]> {
       time,
       digest: bytes.toString("hex", 24, 32),
       code: responseCode,
+      header: outcome?.["label"],
       models: Array.from({ length: bytes.readUInt16LE(36) }, (_, model) => ({
         segment: bytes.readUInt16LE(40 + 8 * model),
         bin: bytes.readUInt16LE(42 + 8 * model),
@@ -101,18 +108,27 @@ function isFirstOf(
     .some((other) => other.id === decision.id && other.time >= labelTime - windowMs);
 }
 
+/** What the decision carries itself: 0 nothing, 1 negative, 2 positive. */
+function readOwn({ code, header }: HandDecision, settings: HandSettings): number {
+  if (settings.positiveCodes?.includes(code)) return 2;
+  if (!settings.readsHeader) return 0;
+  return header === "1" ? 2 : Number(header === "0");
+}
+
 /** The label of one score: 0 none, 1 negative, 2 positive, 3 ambiguous. */
 function decide(
   decision: HandDecision,
   model: number,
   all: readonly HandDecision[],
   labels: readonly HandLabel[],
-  { windowMs, positiveCodes }: HandSettings,
+  settings: HandSettings,
 ): number {
+  const { windowMs, namesOf = namesOfTest } = settings;
   const name = namesOf(decision.digest)?.models[model]?.name;
   const arm = decision.models[model]?.arm ?? 0;
   const isActed = arm === 1 || arm === 4;
-  if (positiveCodes?.includes(decision.code) && !isActed) return 2;
+  const own = readOwn(decision, settings);
+  if (own !== 0 && !isActed) return own;
   const counted = labels.filter(
     (label) =>
       label.id === decision.id &&
@@ -159,7 +175,7 @@ export async function joinByHand(
     const [all, labels] = [ofId.get(decision.id) ?? [], labelsOfId.get(decision.id) ?? []];
     decision.models.forEach(({ segment, bin, arm }, model) => {
       if (bin === 65535) return;
-      const names = namesOf(decision.digest);
+      const names = (settings.namesOf ?? namesOfTest)(decision.digest);
       const digest = names?.models[model]?.digest ?? "?";
       const where = [digest, names?.segments[segment] ?? "?", cohort, decision.digest, arm, bin];
       add(cells, [...where, decide(decision, model, all, labels, settings)], 1);
@@ -168,15 +184,18 @@ export async function joinByHand(
   return cells;
 }
 
-/** The cells of the labelled records in limen.counts. */
+/** The cells of the labelled records in limen.counts: of each key its newest value. */
 export async function readLabelled(log: EventLog): Promise<HandCells> {
   const cells: HandCells = new Map();
-  for (const { key, value } of await readEvery(log, "limen.counts")) {
-    const parts = Buffer.from(key ?? [])
-      .toString()
-      .split("/");
+  const newest = new Map<string, Uint8Array | null>();
+  for (const { partition, key, value } of await readEvery(log, "limen.counts")) {
+    newest.set(`${partition} ${Buffer.from(key ?? [])}`, value);
+  }
+  for (const [name, value] of newest) {
+    const parts = name.slice(name.indexOf(" ") + 1).split("/");
+    if (value === null) continue;
     if (parts[0] !== "labelled" || parts.length < 5) continue;
-    const counts = fromBinary(CountsSchema, value ?? new Uint8Array());
+    const counts = fromBinary(CountsSchema, value);
     const { modelDigest, segment, cohort } = counts;
     for (const { tableDigest, arm, bins, labels, counts: numbers } of counts.cells) {
       let bin = 0;

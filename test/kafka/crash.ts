@@ -1,0 +1,284 @@
+// One crash run: roles apart on a real Kafka, traffic and labels, tables that are pushed all the
+// while, and kill -9 as the plan says; then what must hold.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ApplyAnswer } from "../../control/api/views.ts";
+import type { KafkaNode } from "../../control/kafka/broker.ts";
+import type { TestKafka } from "../support/broker.ts";
+import { type RunningEnvoy, waitFor } from "../support/envoy.ts";
+import { openRoles, type RoleProcess, type Roles, waitForDecider } from "../support/roles.ts";
+import { startRolesEnvoy } from "../support/roles-envoy.ts";
+import { startUpstream } from "../support/upstream.ts";
+import {
+  type Compared,
+  compareCounts,
+  findLostLabels,
+  readRecorded,
+  readTold,
+  type Told,
+} from "./crash-claims.ts";
+import type { CrashPlan, Kill, Victim } from "./crash-plan.ts";
+import { startTraffic, type Traffic } from "./crash-traffic.ts";
+
+export const WINDOW_MS = 2_000;
+export const COHORT_MS = 1_000;
+export const SETTINGS = {
+  token: true,
+  ttl: "3s",
+  segments: { prefix: { "/api/orders": "orders", "/search": "search" } },
+  bot: { mode: "tag", audit: 0.3, bot: { cut: 0.5 } },
+  labels: [
+    { from: "response", negatives: "explicit", window: `${WINDOW_MS}ms` },
+    { from: "http", source: "desk", negatives: "explicit", window: `${WINDOW_MS}ms` },
+  ],
+};
+/** "live digest equal on all servers within 2 s of the last event". */
+const EQUAL_MS = 2_000;
+const RESTART_MS = 90_000;
+/** Traffic goes on for so long after the last one is back. */
+const WHOLE_MS = 2_500;
+const FOLDED_MS = 40_000;
+const POLL_MS = 200;
+
+export type CrashResult = {
+  seed: number;
+  kills: Partial<Record<Victim, number>>;
+  sent: number;
+  records: number;
+  labels: number;
+  tables: number;
+  claims: number;
+  cells: number;
+  seconds: number;
+  /** Empty: every claim held. */
+  faults: string[];
+  logs: string;
+};
+
+type Stage = {
+  roles: Roles;
+  envoys: RunningEnvoy[];
+  close(): Promise<void>;
+};
+
+/** Two collectors and two servers, the learners of the plan, and an Envoy on each collector. */
+async function openStage(kafka: TestKafka, { seed, learners }: CrashPlan): Promise<Stage> {
+  const prefix = `crash-${seed}-${Date.now().toString(36)}.`;
+  const roles = await openRoles(kafka, { prefix, settings: SETTINGS });
+  const closers: (() => Promise<unknown>)[] = [roles.close];
+  const close = async (): Promise<void> => {
+    for (const closer of closers.toReversed()) await closer();
+  };
+  try {
+    const shop = await startUpstream("shop");
+    closers.push(shop.stop);
+    const bots = await startUpstream("bots");
+    closers.push(bots.stop);
+    await Promise.all([
+      ...Array.from({ length: learners }, () => roles.start("learn")),
+      ...["collect", "collect", "serve", "serve"].map((role) =>
+        roles.start(role as "collect" | "serve"),
+      ),
+    ]);
+    const serve = roles.of("serve");
+    const envoys = await Promise.all(
+      roles.of("collect").map((one) => {
+        const node = nodeOf(one);
+        return startRolesEnvoy({ node, serve, collect: [one], shop, bots });
+      }),
+    );
+    closers.push(() => Promise.all(envoys.map((envoy) => envoy.stop())));
+    return { roles, envoys, close };
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+}
+
+const nodeOf = (collector: RoleProcess): string => `edge of ${collector.name}`;
+
+/** Polls what collectors say they appended: by node, over all lives of its collector. */
+function watchAppended(collectors: readonly RoleProcess[], signal: AbortSignal) {
+  const told = new Map<string, Map<number, number>>();
+  const look = async (one: RoleProcess): Promise<void> => {
+    const lives = told.get(one.name) ?? new Map<number, number>();
+    told.set(one.name, lives);
+    while (!signal.aborted) {
+      const now = one.pid();
+      const status = await one.status().catch(() => null);
+      // What answered is the life that was there before and after.
+      if (status && now === one.pid()) lives.set(now, status.log.appended);
+      await sleep(POLL_MS);
+    }
+  };
+  const running = Promise.all(collectors.map(look));
+  return async (): Promise<Map<string, number>> => {
+    await running;
+    const sums = [...told].map(([name, lives]): [string, number] => {
+      return [name, [...lives.values()].reduce((all, n) => all + n, 0)];
+    });
+    return new Map(sums);
+  };
+}
+
+async function choose(roles: Roles, { what, index }: Kill): Promise<RoleProcess | null> {
+  if (what === "decider") return roles.findDecider();
+  const role = ({ collector: "collect", learner: "learn", server: "serve" } as const)[
+    what as "collector" | "learner" | "server"
+  ];
+  const up = roles.of(role).filter((one) => one.isUp());
+  return up[index % Math.max(1, up.length)] ?? null;
+}
+
+/** Starts it again; what ends because the broker is away is started again once that is back. */
+async function bringBack(one: RoleProcess, broker: KafkaNode | undefined): Promise<void> {
+  const until = performance.now() + RESTART_MS;
+  for (;;) {
+    try {
+      return await one.restart();
+    } catch (thrown) {
+      if (performance.now() > until) throw thrown;
+    }
+    await waitFor("the broker", () => (broker?.isUp() ? true : null), RESTART_MS, POLL_MS);
+  }
+}
+
+type Struck = Partial<Record<Victim, number>>;
+
+function createStrike(roles: Roles, kafka: TestKafka, struck: Struck) {
+  const away = new Set<RoleProcess>();
+  const [broker] = kafka.nodes;
+  const count = (what: Victim): void => {
+    struck[what] = (struck[what] ?? 0) + 1;
+  };
+  return async (kill: Kill): Promise<void> => {
+    await sleep(kill.atMs);
+    if (kill.what === "broker") {
+      count("broker");
+      await broker?.kill9();
+      await sleep(kill.downMs);
+      await broker?.restart();
+      return;
+    }
+    const one = await choose(roles, kill);
+    if (!one || away.has(one)) return;
+    away.add(one);
+    count(kill.what);
+    await one.kill9();
+    await sleep(kill.downMs);
+    await bringBack(one, broker);
+    away.delete(one);
+  };
+}
+
+/** Digests of the tables whose `apply` was answered. */
+async function pushAll(roles: Roles, { pushes }: CrashPlan, done: Set<string>): Promise<void> {
+  const began = performance.now();
+  for (const { atMs, cut } of pushes) {
+    const waitMs = began + atMs - performance.now();
+    if (waitMs > 0) await sleep(waitMs);
+    const decider = await roles.findDecider();
+    const body = { set: { "bot.bot.cut": cut }, by: "crash" };
+    const answer = await decider?.post<ApplyAnswer>("/v1/apply", body).catch(() => undefined);
+    if (answer) done.add(answer.tableDigest);
+  }
+}
+
+/** The last table comes to every server soon. */
+async function checkServers(roles: Roles, done: Set<string>): Promise<string[]> {
+  const body = { set: { "bot.bot.cut": 0.42 }, by: "crash" };
+  const { tableDigest } = await waitFor(
+    "the last apply",
+    async () => (await waitForDecider(roles)).post<ApplyAnswer>("/v1/apply", body),
+    RESTART_MS,
+  );
+  done.add(tableDigest);
+  const isLive = async (one: RoleProcess): Promise<true | null> =>
+    (await one.status()).tableDigest === tableDigest ? true : null;
+  const looks = roles.of("serve").map((one) =>
+    waitFor(`${tableDigest} on ${one.name}`, () => isLive(one), EQUAL_MS).then(
+      () => "",
+      (thrown: Error) => thrown.message,
+    ),
+  );
+  return (await Promise.all(looks)).filter((fault) => fault !== "");
+}
+
+/** Asks until the integers are those of the dull join: then everything is folded and closed. */
+async function waitForCounts(roles: Roles, told: Told): Promise<Compared> {
+  const until = performance.now() + FOLDED_MS;
+  const settings = {
+    windowMs: WINDOW_MS,
+    cohortMs: COHORT_MS,
+    affected: { desk: true },
+    readsHeader: true,
+    namesOf: (digest: string) => told.tables.get(digest),
+  };
+  for (;;) {
+    const compared = await compareCounts(roles.log, settings);
+    if (compared.faults.length === 0 || performance.now() > until) return compared;
+    await sleep(500);
+  }
+}
+
+async function judge(
+  stage: Stage,
+  { traffic, done }: { traffic: Traffic; done: Set<string> },
+  appended: ReadonlyMap<string, number>,
+) {
+  const { roles } = stage;
+  const faults = await checkServers(roles, done);
+  const told = await readTold(roles.log);
+  const compared = await waitForCounts(roles, told);
+  const recorded = await readRecorded(roles.log, told);
+  faults.push(...told.faults, ...compared.faults, ...recorded.faults);
+  const lost = await findLostLabels(roles.log, traffic.acknowledged);
+  if (lost.length > 0) faults.push(`${lost.length} acknowledged labels are not in the log`);
+  for (const digest of done) {
+    if (!told.tables.has(digest)) faults.push(`applied table ${digest} was never live`);
+  }
+  for (const [status, count] of traffic.statuses) {
+    if (status !== 200) faults.push(`${count} requests answered ${status}`);
+  }
+  for (const one of roles.of("collect")) {
+    const [said, is] = [appended.get(one.name) ?? 0, recorded.byNode.get(nodeOf(one)) ?? 0];
+    if (said > is) faults.push(`${one.name} appended ${said}, in the log are ${is}`);
+  }
+  return { faults, told, compared, recorded };
+}
+
+/** Plays the plan on a stage of its own; the broker is shared with the runs before it. */
+export async function runCrash(kafka: TestKafka, plan: CrashPlan): Promise<CrashResult> {
+  const began = performance.now();
+  const stage = await openStage(kafka, plan);
+  const { roles, envoys } = stage;
+  try {
+    await waitForDecider(roles);
+    const stop = new AbortController();
+    const endWatching = watchAppended(roles.of("collect"), stop.signal);
+    const traffic = startTraffic(plan.seed, envoys, roles.of("collect"), plan.requestsPerSecond);
+    const [kills, done]: [Struck, Set<string>] = [{}, new Set()];
+    const strike = createStrike(roles, kafka, kills);
+    await Promise.all([pushAll(roles, plan, done), ...plan.kills.map((kill) => strike(kill))]);
+    await sleep(WHOLE_MS);
+    await traffic.end();
+    stop.abort();
+    const appended = await endWatching();
+    const { faults, told, compared, recorded } = await judge(stage, { traffic, done }, appended);
+    const logs = roles.running.map((one) => `--- ${one.name}\n${one.readLog()}`).join("\n");
+    return {
+      seed: plan.seed,
+      kills,
+      sent: traffic.sent,
+      records: recorded.records,
+      labels: traffic.acknowledged.length,
+      tables: told.tables.size,
+      claims: told.claims,
+      cells: compared.cells,
+      seconds: (performance.now() - began) / 1_000,
+      faults,
+      logs,
+    };
+  } finally {
+    await stage.close();
+  }
+}
