@@ -66,7 +66,7 @@ export function buildIstioManifests(given: Partial<IstioOptions> = {}): Manifest
   const options: IstioOptions = { ...DEFAULT_OPTIONS, ...given };
   check(options);
   const filter: Manifest = {
-    file: "limen.yaml",
+    file: "envoy-filter.yaml",
     says: describe(options),
     documents: [
       ...(options.way === "static-cluster" ? [buildOverrideMap(options)] : []),

@@ -12,7 +12,7 @@ import { parseSettings } from "../../control/settings.ts";
 import { LOOPBACK, waitFor } from "../support/envoy.ts";
 import { ask } from "../support/load.ts";
 import { atStrike, strikeStage } from "../support/stage.ts";
-import { startMesh, waitForListener } from "./mesh.ts";
+import { SIDECAR, startMesh, waitForListener } from "./mesh.ts";
 import { itOnIstio } from "./programs.ts";
 import { filterOf, optionsOf } from "./scenes.ts";
 
@@ -43,32 +43,54 @@ async function startOwn() {
   return service;
 }
 
-describe("a gateway with the access log's provider", () => {
-  itOnIstio("sends each decision, with its record and label, to the service", async () => {
+describe("the access log's provider", () => {
+  itOnIstio(
+    "at a gateway sends each decision, with its record and label, to the service",
+    async () => {
+      const service = await startOwn();
+      const port = Number(service.xds.split(":").at(-1));
+      const options = optionsOf({ service: { host: LOOPBACK, port } });
+      const mesh = await startMesh({
+        kind: "router",
+        documents: [filterOf(options), buildTelemetry(options)],
+        controlPort: port,
+      });
+      await waitForListener(mesh.port);
+      await waitFor("a tag", async () => {
+        const { headers } = await ask(mesh.port, { headers: SCRIPT });
+        return headers["x-saw-tag"] === "bot" ? true : null;
+      });
+      for (let sent = 0; sent < REQUESTS; sent += 1) {
+        await ask(mesh.port, { headers: [...SCRIPT, ["x-say-label", "1"]] });
+      }
+      const status = await waitFor("the decisions and labels", async () => {
+        const view = await callService<StatusView>(`http://${service.http}`, "/v1/status");
+        return view.labels?.accepted === REQUESTS ? view : null;
+      });
+      const [proxy] = status.proxies;
+      expect(proxy?.node).toBe("router~127.0.0.1~proxy.default~default.svc.cluster.local");
+      expect(status.models[0]?.decisions).toBeGreaterThanOrEqual(REQUESTS);
+      expect(mesh.bots.count()).toBeGreaterThanOrEqual(REQUESTS);
+    },
+  );
+
+  itOnIstio("at a sidecar's inbound side sends its decisions too", async () => {
     const service = await startOwn();
     const port = Number(service.xds.split(":").at(-1));
-    const options = optionsOf({ service: { host: LOOPBACK, port } });
+    const given = { uses: ["inbound"], workload: SIDECAR } as const;
+    const options = optionsOf({ ...given, service: { host: LOOPBACK, port } });
     const mesh = await startMesh({
-      kind: "router",
+      kind: "sidecar",
       documents: [filterOf(options), buildTelemetry(options)],
       controlPort: port,
     });
     await waitForListener(mesh.port);
-    await waitFor("a tag", async () => {
-      const { headers } = await ask(mesh.port, { headers: SCRIPT });
-      return headers["x-saw-tag"] === "bot" ? true : null;
-    });
-    for (let sent = 0; sent < REQUESTS; sent += 1) {
-      await ask(mesh.port, { headers: [...SCRIPT, ["x-say-label", "1"]] });
-    }
-    const status = await waitFor("the decisions and labels", async () => {
+    const decisions = await waitFor("a decision", async () => {
+      await ask(mesh.port);
       const view = await callService<StatusView>(`http://${service.http}`, "/v1/status");
-      return view.labels?.accepted === REQUESTS ? view : null;
+      return view.log.decisions > 0 ? view.log.decisions : null;
     });
-    const [proxy] = status.proxies;
-    expect(proxy?.node).toBe("router~127.0.0.1~proxy.default~default.svc.cluster.local");
-    expect(status.models[0]?.decisions).toBeGreaterThanOrEqual(REQUESTS);
-    expect(mesh.bots.count()).toBeGreaterThanOrEqual(REQUESTS);
+    expect(decisions).toBeGreaterThan(0);
   });
 
   itOnIstio("never shows the label to the client", async () => {

@@ -148,6 +148,6 @@ describe("buildIstioManifests", () => {
 
   it("makes no Telemetry for a fixed table, which has no service to log to", () => {
     const files = buildIstioManifests({ way: "istiod", module: { path: PATH } });
-    expect(files.map(({ file }) => file)).toEqual(["limen.yaml"]);
+    expect(files.map(({ file }) => file)).toEqual(["envoy-filter.yaml"]);
   });
 });
