@@ -38,7 +38,9 @@ export async function startService(
     const auth = openAuth(settings.auth, say);
     closers.push(async () => auth.close());
     const tables = createTables();
-    const history = await openHistory(log, tables.note);
+    const history = await openHistory(log, tables.note, (offset) =>
+      say(`limen.tables: the record at offset ${offset} is no event of Limen and is passed by`),
+    );
     const opened: Opened = {
       settings,
       role,

@@ -48,17 +48,25 @@ export function encodeEvent(event: NewHistoryEvent): Uint8Array {
   return toBinary(HistoryEventSchema, create(HistoryEventSchema, { ...event, format: FORMAT }));
 }
 
-/** The event of a log entry; fields of later versions stay in it. */
-export function decodeEvent(bytes: Uint8Array): HistoryEvent {
-  let event: HistoryEvent;
-  try {
-    event = fromBinary(HistoryEventSchema, bytes);
-  } catch (thrown) {
-    throw new LimenError("input", "history: an entry is no event, restore the log", thrown);
-  }
+/**
+ * The event of a log entry; fields of later versions stay in it. Null for what is no event at all:
+ * anybody who may write a topic can put junk there, and that must not end what serves. An entry of
+ * another format is refused: passing by what a later version wrote could pass by an off.
+ */
+export function decodeEvent(bytes: Uint8Array): HistoryEvent | null {
+  const event = parse(bytes);
+  if (event === null || event.format === 0) return null;
   if (event.format !== FORMAT) {
     const text = `history: an entry of format ${event.format}, this version reads ${FORMAT}`;
     throw new LimenError("input", `${text}; run the version that wrote it`);
   }
   return event;
+}
+
+function parse(bytes: Uint8Array): HistoryEvent | null {
+  try {
+    return fromBinary(HistoryEventSchema, bytes);
+  } catch {
+    return null;
+  }
 }

@@ -42,6 +42,7 @@ type State = {
   /** Of this process's claim; 0 without one. */
   term: number;
   onEvent: (event: HistoryEvent) => void;
+  onJunk: (offset: bigint) => void;
 };
 
 /** Reads on to the end the log has now. */
@@ -52,9 +53,10 @@ async function catchUp(state: State): Promise<void> {
     const page = await log.read(TOPIC, PARTITION, state.next, PAGE);
     for (const { offset, value } of page) {
       const event = decodeEvent(value ?? new Uint8Array());
-      state.live = replayEvent(state.live, event);
+      if (event !== null) state.live = replayEvent(state.live, event);
       state.next = offset + 1n;
-      state.onEvent(event);
+      if (event !== null) state.onEvent(event);
+      else state.onJunk(offset);
     }
     // A transaction's marker at the end has an offset, but is no event.
     if (page.length === 0) return;
@@ -76,7 +78,8 @@ async function write(state: State, events: readonly NewHistoryEvent[]): Promise<
   let next = state.live;
   for (const [index, event] of events.entries()) {
     checkEvent(next, event);
-    next = replayEvent(next, decodeEvent(batch[index] ?? new Uint8Array()));
+    const seen = decodeEvent(batch[index] ?? new Uint8Array());
+    if (seen !== null) next = replayEvent(next, seen);
   }
   await state.log.append(batch.map((value) => ({ topic: TOPIC, key: null, value })));
   await catchUp(state);
@@ -97,12 +100,14 @@ async function claim(state: State, by: string): Promise<void> {
   checkTerm(state);
 }
 
-/** Reads the history of a log and goes on with it; `onEvent` is told of each event, old and new. */
+/** Reads the history of a log and goes on with it; `onEvent` is told of each event, old and new,
+ * `onJunk` of what is none and is passed by. */
 export async function openHistory(
   log: EventLog,
   onEvent: (event: HistoryEvent) => void = () => undefined,
+  onJunk: (offset: bigint) => void = () => undefined,
 ): Promise<History> {
-  const state: State = { log, live: NOTHING_LIVE, next: 0n, term: 0, onEvent };
+  const state: State = { log, live: NOTHING_LIVE, next: 0n, term: 0, onEvent, onJunk };
   await catchUp(state);
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = <Value>(job: () => Promise<Value>): Promise<Value> => {
@@ -120,11 +125,10 @@ export async function openHistory(
     isDecider: () => state.live.term === state.term,
     async read(from, max) {
       const stored = await log.read(TOPIC, PARTITION, BigInt(from), max);
-      return stored.map(({ offset, time, value }) => ({
-        n: Number(offset),
-        time,
-        event: decodeEvent(value ?? new Uint8Array()),
-      }));
+      return stored.flatMap(({ offset, time, value }) => {
+        const event = decodeEvent(value ?? new Uint8Array());
+        return event === null ? [] : { n: Number(offset), time, event };
+      });
     },
   };
 }

@@ -13,8 +13,12 @@ export function createTables(): Tables {
   return {
     note({ table }) {
       if (table.length === 0) return;
-      const names = describeTable(table);
-      known.set(names.digest, names);
+      try {
+        const names = describeTable(table);
+        known.set(names.digest, names);
+      } catch {
+        // Bytes no proxy will take either: records that name it are told as rejected.
+      }
     },
     namesOf: (digest) => known.get(digest),
   };
