@@ -1,5 +1,6 @@
 // What must hold after a crash run, read off the topics by dull means: everything is read, nothing
 // of the service's own reading of it is used.
+import { setTimeout as sleep } from "node:timers/promises";
 import { fromBinary } from "@bufbuild/protobuf";
 import { DecisionSchema } from "../../control/events/decision_pb.ts";
 import { LabelSchema } from "../../control/events/label_pb.ts";
@@ -13,7 +14,9 @@ import {
   readLabelled,
 } from "../support/join-by-hand.ts";
 import { readAll } from "../support/log-conformance.ts";
+import { COHORT_MS, WINDOW_MS } from "./crash-stage.ts";
 
+const POLL_MS = 500;
 /** A record's table digest while the filter has none. */
 const NO_TABLE = "0".repeat(16);
 
@@ -127,4 +130,23 @@ export async function compareCounts(log: EventLog, settings: HandSettings): Prom
   });
   if (wrong.length > 5) faults.push(`and ${wrong.length - 5} cells more`);
   return { faults, cells: keys.size, decisions: sum(wanted) };
+}
+
+const FOLDED_MS = 40_000;
+
+/** Asks until the integers are those of the dull join: then everything is folded and closed. */
+export async function waitForCounts(log: EventLog): Promise<Compared> {
+  const until = performance.now() + FOLDED_MS;
+  for (;;) {
+    const { tables } = await readTold(log);
+    const compared = await compareCounts(log, {
+      windowMs: WINDOW_MS,
+      cohortMs: COHORT_MS,
+      affected: { desk: true },
+      readsHeader: true,
+      namesOf: (digest) => tables.get(digest),
+    });
+    if (compared.faults.length === 0 || performance.now() > until) return compared;
+    await sleep(POLL_MS);
+  }
 }

@@ -9,15 +9,19 @@ import type { RoleProcess } from "../support/roles.ts";
 import type { Seen } from "../support/upstream.ts";
 
 const BOT_SHARE = 0.3;
-const HEADER_SHARE = 0.35;
-const POST_SHARE = 0.5;
-/** Some of what is posted twice contradicts itself. */
-const TWICE_SHARE = 0.2;
+/** Of what is posted twice some contradicts itself. */
 const SLIP_SHARE = 0.3;
-/** Around the window of 2 s: some are late. */
-const DELAY_MAX_MS = 2_300;
 const POST_EVERY_MS = 100;
 const TRIES_MAX = 6;
+
+/** Shares of the requests. */
+export type Labelling = {
+  header: number;
+  post: number;
+  twice: number;
+  /** Longest time between an answer and its label. */
+  delayMs: number;
+};
 
 type Posted = { due: number; body: object; tries: number };
 
@@ -25,6 +29,8 @@ export type Traffic = {
   /** Requests sent by Envoy, and how often each status came. */
   readonly sent: number;
   readonly statuses: ReadonlyMap<number, number>;
+  /** Answered by the application that tagged requests go to. */
+  readonly tagged: number;
   /** Values of `at` of the labels whose post was answered 2xx. */
   readonly acknowledged: readonly number[];
   /** Resolves when everything is answered; labels that nobody took are given up. */
@@ -32,9 +38,11 @@ export type Traffic = {
 };
 
 type State = {
+  labelling: Labelling;
   random: Random;
   collectors: readonly RoleProcess[];
   sent: number;
+  tagged: number;
   statuses: Map<number, number>;
   waiting: Posted[];
   posting: Set<Promise<void>>;
@@ -53,26 +61,31 @@ function nextAt(state: State): number {
 }
 
 function planLabels(state: State, seen: Seen, isBot: boolean): void {
-  const { random } = state;
-  if (!random.chance(POST_SHARE)) return;
+  const { random, labelling } = state;
+  if (!random.chance(labelling.post)) return;
   const [requestId, token] = [headerOf(seen, "x-request-id"), headerOf(seen, "x-limen-decision")];
   const name = token !== "" && random.chance(0.5) ? { token } : { requestId };
   const add = (label: boolean): void => {
-    const due = performance.now() + random.below(DELAY_MAX_MS);
+    const due = performance.now() + random.below(labelling.delayMs);
     state.waiting.push({ due, body: { ...name, label, source: "desk" }, tries: 0 });
   };
   add(isBot);
-  if (random.chance(TWICE_SHARE)) add(random.chance(SLIP_SHARE) ? !isBot : isBot);
+  if (random.chance(labelling.twice)) add(random.chance(SLIP_SHARE) ? !isBot : isBot);
 }
 
 async function sendOne(state: State, port: number, request: DemoRequest): Promise<void> {
   const { bot } = request.truth;
-  const label = state.random.chance(HEADER_SHARE) ? [["x-say-label", bot ? "1" : "0"]] : [];
+  const label = state.random.chance(state.labelling.header)
+    ? [["x-say-label", bot ? "1" : "0"]]
+    : [];
   const headers = [...Object.entries(request.headers), ...(label as [string, string][])];
   state.sent++;
   const { status, body } = await ask(port, { method: request.method, path: request.path, headers });
   state.statuses.set(status, (state.statuses.get(status) ?? 0) + 1);
-  if (status === 200) planLabels(state, JSON.parse(body) as Seen, bot);
+  if (status !== 200) return;
+  const seen = JSON.parse(body) as Seen;
+  if (seen.upstream === "bots") state.tagged++;
+  planLabels(state, seen, bot);
 }
 
 /** Posts what is due in one body to one of the collectors; what fails is posted again later. */
@@ -103,17 +116,39 @@ async function post(state: State): Promise<void> {
   await Promise.all(state.posting);
 }
 
+export type TrafficOptions = {
+  seed: number;
+  envoys: readonly RunningEnvoy[];
+  /** Where labels are posted. */
+  collectors: readonly RoleProcess[];
+  /** Of each Envoy. */
+  requestsPerSecond: number;
+  labelling: Labelling;
+};
+
+async function sendAll(state: State, options: TrafficOptions, index: number): Promise<void> {
+  const { seed, envoys, requestsPerSecond } = options;
+  const port = envoys[index]?.port ?? 0;
+  const draw = openTraffic(seed + index, "live");
+  const sending = new Set<Promise<void>>();
+  while (!state.isOver) {
+    const one = sendOne(state, port, draw({ botShare: BOT_SHARE }));
+    sending.add(one);
+    void one.finally(() => sending.delete(one));
+    await sleep(1_000 / requestsPerSecond);
+  }
+  await Promise.all(sending);
+}
+
 /** Sends on through each Envoy at an even rate until `end`. */
-export function startTraffic(
-  seed: number,
-  envoys: readonly RunningEnvoy[],
-  collectors: readonly RoleProcess[],
-  requestsPerSecond: number,
-): Traffic {
+export function startTraffic(options: TrafficOptions): Traffic {
+  const { seed, envoys, collectors, labelling } = options;
   const state: State = {
+    labelling,
     random: openRandom(seed),
     collectors,
     sent: 0,
+    tagged: 0,
     statuses: new Map(),
     waiting: [],
     posting: new Set(),
@@ -121,21 +156,16 @@ export function startTraffic(
     lastAt: 0,
     isOver: false,
   };
-  const sendAll = async ({ port }: RunningEnvoy, index: number): Promise<void> => {
-    const draw = openTraffic(seed + index, "live");
-    const sending = new Set<Promise<void>>();
-    while (!state.isOver) {
-      const one = sendOne(state, port, draw({ botShare: BOT_SHARE }));
-      sending.add(one);
-      void one.finally(() => sending.delete(one));
-      await sleep(1_000 / requestsPerSecond);
-    }
-    await Promise.all(sending);
-  };
-  const running = Promise.all([...envoys.map(sendAll), post(state)]);
+  const running = Promise.all([
+    ...envoys.map((_, index) => sendAll(state, options, index)),
+    post(state),
+  ]);
   return {
     get sent() {
       return state.sent;
+    },
+    get tagged() {
+      return state.tagged;
     },
     statuses: state.statuses,
     acknowledged: state.acknowledged,

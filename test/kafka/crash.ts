@@ -4,39 +4,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { ApplyAnswer } from "../../control/api/views.ts";
 import type { KafkaNode } from "../../control/kafka/broker.ts";
 import type { TestKafka } from "../support/broker.ts";
-import { type RunningEnvoy, waitFor } from "../support/envoy.ts";
-import { openRoles, type RoleProcess, type Roles, waitForDecider } from "../support/roles.ts";
-import { startRolesEnvoy } from "../support/roles-envoy.ts";
-import { startUpstream } from "../support/upstream.ts";
-import {
-  type Compared,
-  compareCounts,
-  findLostLabels,
-  readRecorded,
-  readTold,
-  type Told,
-} from "./crash-claims.ts";
+import { waitFor } from "../support/envoy.ts";
+import { type RoleProcess, type Roles, waitForDecider } from "../support/roles.ts";
+import { findLostLabels, readRecorded, readTold, waitForCounts } from "./crash-claims.ts";
 import type { CrashPlan, Kill, Victim } from "./crash-plan.ts";
+import { nodeOf, openStage, type Stage, WINDOW_MS } from "./crash-stage.ts";
 import { startTraffic, type Traffic } from "./crash-traffic.ts";
 
-export const WINDOW_MS = 2_000;
-export const COHORT_MS = 1_000;
-export const SETTINGS = {
-  token: true,
-  ttl: "3s",
-  segments: { prefix: { "/api/orders": "orders", "/search": "search" } },
-  bot: { mode: "tag", audit: 0.3, bot: { cut: 0.5 } },
-  labels: [
-    { from: "response", negatives: "explicit", window: `${WINDOW_MS}ms` },
-    { from: "http", source: "desk", negatives: "explicit", window: `${WINDOW_MS}ms` },
-  ],
-};
+/** Some are late: more than W after their request. */
+const LABELLING = { header: 0.35, post: 0.5, twice: 0.2, delayMs: 1.15 * WINDOW_MS };
 /** "live digest equal on all servers within 2 s of the last event". */
 const EQUAL_MS = 2_000;
 const RESTART_MS = 90_000;
 /** Traffic goes on for so long after the last one is back. */
 const WHOLE_MS = 2_500;
-const FOLDED_MS = 40_000;
 const POLL_MS = 200;
 
 export type CrashResult = {
@@ -53,48 +34,6 @@ export type CrashResult = {
   faults: string[];
   logs: string;
 };
-
-type Stage = {
-  roles: Roles;
-  envoys: RunningEnvoy[];
-  close(): Promise<void>;
-};
-
-/** Two collectors and two servers, the learners of the plan, and an Envoy on each collector. */
-async function openStage(kafka: TestKafka, { seed, learners }: CrashPlan): Promise<Stage> {
-  const prefix = `crash-${seed}-${Date.now().toString(36)}.`;
-  const roles = await openRoles(kafka, { prefix, settings: SETTINGS });
-  const closers: (() => Promise<unknown>)[] = [roles.close];
-  const close = async (): Promise<void> => {
-    for (const closer of closers.toReversed()) await closer();
-  };
-  try {
-    const shop = await startUpstream("shop");
-    closers.push(shop.stop);
-    const bots = await startUpstream("bots");
-    closers.push(bots.stop);
-    await Promise.all([
-      ...Array.from({ length: learners }, () => roles.start("learn")),
-      ...["collect", "collect", "serve", "serve"].map((role) =>
-        roles.start(role as "collect" | "serve"),
-      ),
-    ]);
-    const serve = roles.of("serve");
-    const envoys = await Promise.all(
-      roles.of("collect").map((one) => {
-        const node = nodeOf(one);
-        return startRolesEnvoy({ node, serve, collect: [one], shop, bots });
-      }),
-    );
-    closers.push(() => Promise.all(envoys.map((envoy) => envoy.stop())));
-    return { roles, envoys, close };
-  } catch (thrown) {
-    await close();
-    throw thrown;
-  }
-}
-
-const nodeOf = (collector: RoleProcess): string => `edge of ${collector.name}`;
 
 /** Polls what collectors say they appended: by node, over all lives of its collector. */
 function watchAppended(collectors: readonly RoleProcess[], signal: AbortSignal) {
@@ -203,23 +142,6 @@ async function checkServers(roles: Roles, done: Set<string>): Promise<string[]> 
   return (await Promise.all(looks)).filter((fault) => fault !== "");
 }
 
-/** Asks until the integers are those of the dull join: then everything is folded and closed. */
-async function waitForCounts(roles: Roles, told: Told): Promise<Compared> {
-  const until = performance.now() + FOLDED_MS;
-  const settings = {
-    windowMs: WINDOW_MS,
-    cohortMs: COHORT_MS,
-    affected: { desk: true },
-    readsHeader: true,
-    namesOf: (digest: string) => told.tables.get(digest),
-  };
-  for (;;) {
-    const compared = await compareCounts(roles.log, settings);
-    if (compared.faults.length === 0 || performance.now() > until) return compared;
-    await sleep(500);
-  }
-}
-
 async function judge(
   stage: Stage,
   { traffic, done }: { traffic: Traffic; done: Set<string> },
@@ -228,7 +150,7 @@ async function judge(
   const { roles } = stage;
   const faults = await checkServers(roles, done);
   const told = await readTold(roles.log);
-  const compared = await waitForCounts(roles, told);
+  const compared = await waitForCounts(roles.log);
   const recorded = await readRecorded(roles.log, told);
   faults.push(...told.faults, ...compared.faults, ...recorded.faults);
   const lost = await findLostLabels(roles.log, traffic.acknowledged);
@@ -249,13 +171,19 @@ async function judge(
 /** Plays the plan on a stage of its own; the broker is shared with the runs before it. */
 export async function runCrash(kafka: TestKafka, plan: CrashPlan): Promise<CrashResult> {
   const began = performance.now();
-  const stage = await openStage(kafka, plan);
+  const prefix = `crash-${plan.seed}-${Date.now().toString(36)}.`;
+  const stage = await openStage(kafka, { prefix, learners: plan.learners });
   const { roles, envoys } = stage;
   try {
     await waitForDecider(roles);
     const stop = new AbortController();
     const endWatching = watchAppended(roles.of("collect"), stop.signal);
-    const traffic = startTraffic(plan.seed, envoys, roles.of("collect"), plan.requestsPerSecond);
+    const { seed, requestsPerSecond } = plan;
+    const collectors = roles.of("collect");
+    const traffic = startTraffic({
+      ...{ seed, envoys, collectors, requestsPerSecond },
+      labelling: LABELLING,
+    });
     const [kills, done]: [Struck, Set<string>] = [{}, new Set()];
     const strike = createStrike(roles, kafka, kills);
     await Promise.all([pushAll(roles, plan, done), ...plan.kills.map((kill) => strike(kill))]);

@@ -80,6 +80,8 @@ async function listDecisions(log: EventLog): Promise<HandDecision[]> {
 async function listLabels(log: EventLog, settings: HandSettings): Promise<HandLabel[]> {
   const list: HandLabel[] = [];
   for (const { time, key, value } of await readEvery(log, "limen.labels")) {
+    // JSON counts by the event that the learner makes of it.
+    if (value?.[0] === 0x7b) continue;
     const stored = fromBinary(LabelSchema, value ?? new Uint8Array());
     const affected = settings.affected[stored.source];
     if (stored.kind !== 0 || affected === undefined) continue;
