@@ -102,3 +102,36 @@ export function readRecord(bytes: Uint8Array): DecisionRecord {
           ),
   };
 }
+
+const u16 = (bytes: Uint8Array, at: number): number =>
+  (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
+
+function isModel(bytes: Uint8Array, at: number): boolean {
+  const bin = u16(bytes, at + layout.RECORD_MODEL_BIN);
+  return (
+    u16(bytes, at + layout.RECORD_MODEL_SEGMENT) < SEGMENTS_MAX &&
+    (bin < BINS || bin === layout.BIN_NONE) &&
+    (bytes[at + layout.RECORD_MODEL_TAG] ?? 0) <= TAGS_MAX &&
+    (bytes[at + layout.RECORD_MODEL_ARM] ?? 0) < decision.ARM_COUNT &&
+    (bytes[at + layout.RECORD_MODEL_MODE] ?? 0) <= MODE_LAST
+  );
+}
+
+/** Whether `readRecord` would read it, without making one. */
+export function isRecord(bytes: Uint8Array): boolean {
+  if (bytes.length < layout.RECORD_HEAD) return false;
+  const models = u16(bytes, layout.RECORD_MODELS_AT);
+  const features = u16(bytes, layout.RECORD_FEATURES_AT);
+  const length = layout.RECORD_HEAD + models * layout.RECORD_MODEL_SIZE + 4 * features;
+  let isWhole =
+    u16(bytes, layout.RECORD_FORMAT_AT) === layout.RECORD_FORMAT &&
+    models <= MODELS_MAX &&
+    features <= FEATURES_MAX &&
+    bytes.length === length &&
+    (bytes[layout.RECORD_STATUS_AT] ?? 0) <= STATUS_LAST &&
+    (bytes[layout.RECORD_REASON_AT] ?? 0) < decision.REASON_COUNT;
+  for (let model = 0; model < models && isWhole; model++) {
+    isWhole = isModel(bytes, layout.RECORD_HEAD + model * layout.RECORD_MODEL_SIZE);
+  }
+  return isWhole;
+}
