@@ -1,6 +1,7 @@
+import { encodeProduce } from "./kafka-batch.ts";
 import type { KafkaConnection } from "./kafka-connection.ts";
 import { classify, PRODUCER_LOST } from "./kafka-errors.ts";
-import type { Broker, Cluster, Message } from "./kafka-internals.ts";
+import { type Broker, type Cluster, produceBytes } from "./kafka-internals.ts";
 import { findLeader } from "./kafka-read.ts";
 import type { NewEvent } from "./log.ts";
 import { VALUE_BYTES_MAX } from "./log.ts";
@@ -18,39 +19,32 @@ const SEQUENCE_MAX = 2 ** 30;
 
 /** Numbers by which a broker tells a batch sent twice. */
 type Producer = { id: string; epoch: number; sequences: Map<number, number> };
-type Part = { partition: number; messages: Message[] };
+type Part = { partition: number; events: NewEvent[] };
 
-const view = (bytes: Uint8Array | null): Buffer | null =>
-  bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-const toMessage = ({ key, value, headers = {} }: NewEvent): Message => ({
-  key: view(key),
-  value: view(value),
-  headers,
-});
-
-function sizeOf({ key, value, headers }: Message): number {
+function sizeOf({ key, value, headers }: NewEvent): number {
+  const own = RECORD_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
+  if (headers === undefined) return own;
   const texts = Object.entries(headers);
-  const size = texts.reduce(
+  return texts.reduce(
     (sum, [name, text]) => sum + HEADER_BYTES + 3 * (name.length + text.length),
-    RECORD_BYTES,
+    own,
   );
-  return size + (key?.length ?? 0) + (value?.length ?? 0);
 }
 
 /** Cuts what one partition gets so that each piece is one batch; up to VALUE_BYTES_MAX it is one. */
-function cut(events: readonly NewEvent[]): Message[][] {
-  const pieces: Message[][] = [[]];
+function cut(events: readonly NewEvent[]): NewEvent[][] {
+  const pieces: NewEvent[][] = [[]];
   let [values, bytes] = [0, 0];
   for (const event of events) {
-    const message = toMessage(event);
-    values += message.value?.length ?? 0;
-    bytes += sizeOf(message);
+    const [own, size] = [event.value?.length ?? 0, sizeOf(event)];
+    values += own;
+    bytes += size;
     const isFull = values > VALUE_BYTES_MAX || bytes > BATCH_BYTES_MAX;
     if (isFull && pieces.at(-1)?.length) {
       pieces.push([]);
-      [values, bytes] = [message.value?.length ?? 0, sizeOf(message)];
+      [values, bytes] = [own, size];
     }
-    pieces.at(-1)?.push(message);
+    pieces.at(-1)?.push(event);
   }
   return pieces;
 }
@@ -59,9 +53,9 @@ function cut(events: readonly NewEvent[]): Message[][] {
 export function planRounds(byPartition: ReadonlyMap<number, readonly NewEvent[]>): Part[][] {
   const rounds: Part[][] = [];
   for (const [partition, events] of byPartition) {
-    for (const [round, messages] of cut(events).entries()) {
+    for (const [round, piece] of cut(events).entries()) {
       rounds[round] ??= [];
-      rounds[round].push({ partition, messages });
+      rounds[round].push({ partition, events: piece });
     }
   }
   return rounds;
@@ -74,20 +68,23 @@ async function startProducer(cluster: Cluster): Promise<Producer> {
 }
 
 async function sendTo(broker: Broker, topic: string, parts: readonly Part[], producer: Producer) {
-  const partitions = parts.map(({ partition, messages }) => ({
+  const batches = parts.map(({ partition, events }) => ({
     partition,
     firstSequence: producer.sequences.get(partition) ?? 0,
-    messages,
+    events,
   }));
-  await broker.produce({
+  const bytes = encodeProduce({
+    topic,
     acks: -1,
-    timeout: ACK_MS,
-    producerId: producer.id,
+    timeoutMs: ACK_MS,
+    producerId: BigInt(producer.id),
     producerEpoch: producer.epoch,
-    topicData: [{ topic, partitions }],
+    time: Date.now(),
+    parts: batches,
   });
-  for (const { partition, firstSequence, messages } of partitions) {
-    producer.sequences.set(partition, firstSequence + messages.length);
+  await produceBytes(broker, bytes);
+  for (const { partition, firstSequence, events } of batches) {
+    producer.sequences.set(partition, firstSequence + events.length);
   }
 }
 

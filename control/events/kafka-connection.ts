@@ -106,14 +106,12 @@ const isLate = (thrown: unknown): boolean =>
   thrown instanceof Error && thrown.message.startsWith(LATE);
 
 /** Fails when the work takes longer; the work itself may go on. */
-async function within<Value>(timeoutMs: number, work: Promise<Value>): Promise<Value> {
-  const stop = new AbortController();
-  work.catch(() => undefined);
-  const late = sleep(timeoutMs, undefined, { signal: stop.signal }).then(() => {
-    throw new Error(`${LATE} ${Math.round(timeoutMs / 100) / 10} s`);
+function within<Value>(timeoutMs: number, work: Promise<Value>): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const late = (): void => reject(new Error(`${LATE} ${Math.round(timeoutMs / 100) / 10} s`));
+    const timer = setTimeout(late, Math.max(0, timeoutMs));
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
-  late.catch(() => undefined);
-  return Promise.race([work, late]).finally(() => stop.abort());
 }
 
 function isFinal(thrown: unknown): boolean {

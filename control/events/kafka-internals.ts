@@ -4,7 +4,12 @@ import { createRequire } from "node:module";
 import type { Socket } from "node:net";
 
 export type PartitionMetadata = { partitionId: number; leader: number; replicas: number[] };
-type Request = { request: { apiVersion: number }; response: Response; requestTimeout?: number };
+type Encode = () => Promise<{ buf: Buffer; buffer: Buffer; size: () => number }>;
+type Request = {
+  request: { apiVersion: number; encode?: Encode };
+  response: Response;
+  requestTimeout?: number;
+};
 type Response = { decode: (data: Buffer) => Promise<unknown>; parse: (data: unknown) => unknown };
 type Group = { groupId: string; memberId: string };
 type InGeneration = Group & { groupGenerationId: number };
@@ -18,21 +23,6 @@ export type FetchRequest = {
   topics: readonly {
     topic: string;
     partitions: readonly { partition: number; fetchOffset: string; maxBytes: number }[];
-  }[];
-};
-export type Message = {
-  key: Buffer | null;
-  value: Buffer | null;
-  headers: Readonly<Record<string, string>>;
-};
-export type ProduceRequest = {
-  acks: number;
-  timeout: number;
-  producerId: string | number;
-  producerEpoch: number;
-  topicData: readonly {
-    topic: string;
-    partitions: readonly { partition: number; firstSequence: number; messages: Message[] }[];
   }[];
 };
 export type JoinAnswer = {
@@ -49,8 +39,7 @@ export type Broker = {
     getConnection(index: number): Promise<unknown>;
     send(request: Request): Promise<unknown>;
   };
-  lookupRequest(apiKey: number, definition: unknown): (options: FetchRequest) => Request;
-  produce(request: ProduceRequest): Promise<unknown>;
+  lookupRequest(apiKey: number, definition: unknown): (options: object) => Request;
   initProducerId(options: { transactionTimeout: number }): Promise<{
     producerId: string;
     producerEpoch: number;
@@ -186,6 +175,20 @@ export async function fetchBytes(broker: Broker, request: FetchRequest): Promise
   const response: Response = { decode: async (data) => ({ data }), parse: (data) => data };
   const answer = await broker.connectionPool.send({ ...made, response });
   return (answer as { data: Buffer }).data;
+}
+
+/** Of Kafka 0.11 and above; the body is the same up to version 8. */
+const PRODUCE_VERSION_MIN = 3;
+
+/** Sends the body of a produce request, and throws what the broker says against it. */
+export async function produceBytes(broker: Broker, body: Buffer): Promise<void> {
+  const empty = { acks: -1, timeout: 0, topicData: [] };
+  const made = broker.lookupRequest(apiKeys["Produce"] ?? -1, requests["Produce"])(empty);
+  if (made.request.apiVersion < PRODUCE_VERSION_MIN) {
+    throw new Error("the broker is older than Kafka 0.11");
+  }
+  const encode: Encode = async () => ({ buf: body, buffer: body, size: () => body.length });
+  await broker.connectionPool.send({ ...made, request: { ...made.request, encode } });
 }
 
 /** An error of kafkajs for a code of the protocol. */

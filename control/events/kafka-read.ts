@@ -3,7 +3,10 @@ import { type Aborted, decodeRecords } from "./kafka-records.ts";
 import type { StoredEvent } from "./log.ts";
 
 /** Of one answer; a larger batch comes whole nevertheless. */
-const FETCH_BYTES = 1024 * 1024;
+const FETCH_BYTES_MAX = 1024 * 1024;
+const FETCH_BYTES_MIN = 64 * 1024;
+/** Of an event in the log: decisions take some 240. What comes above `max` is fetched in vain. */
+const EVENT_BYTES = 512;
 const READ_COMMITTED = 1;
 const OUT_OF_RANGE = 1;
 const EARLIEST = -2;
@@ -57,16 +60,21 @@ async function listOffset(cluster: Cluster, place: Place, timestamp: number): Pr
 export const findEnd = (cluster: Cluster, place: Place): Promise<bigint> =>
   listOffset(cluster, place, LATEST);
 
-async function fetchOnce(cluster: Cluster, place: Place, position: bigint): Promise<Answer> {
+async function fetchOnce(
+  cluster: Cluster,
+  place: Place,
+  position: bigint,
+  maxBytes: number,
+): Promise<Answer> {
   const { topic, partition } = place;
   const leader = await findLeader(cluster, place);
-  const one = { partition, fetchOffset: `${position}`, maxBytes: FETCH_BYTES };
+  const one = { partition, fetchOffset: `${position}`, maxBytes };
   const data = await fetchBytes(leader, {
     replicaId: -1,
     isolationLevel: READ_COMMITTED,
     maxWaitTime: 0,
     minBytes: 1,
-    maxBytes: FETCH_BYTES,
+    maxBytes,
     topics: [{ topic, partitions: [one] }],
   });
   const answer = readFetchAnswer(data);
@@ -86,8 +94,9 @@ export async function readEvents(
 ): Promise<StoredEvent[]> {
   const { topic, partition } = place;
   let position = from;
+  const maxBytes = Math.max(FETCH_BYTES_MIN, Math.min(max * EVENT_BYTES, FETCH_BYTES_MAX));
   for (let empty = 0; empty < EMPTY_MAX; ) {
-    const { code, stable, aborted, records } = await fetchOnce(cluster, place, position);
+    const { code, stable, aborted, records } = await fetchOnce(cluster, place, position, maxBytes);
     if (code === OUT_OF_RANGE) {
       const first = await listOffset(cluster, place, EARLIEST);
       if (position >= first) return [];

@@ -42,20 +42,23 @@ function readVarint(reader: Reader): number {
   return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
 }
 
-/** A copy: the answer it lies in would stay in memory with it. */
+/** A view into the records of its batch, which are a copy of their own. */
 function readBytes(reader: Reader): Uint8Array | null {
   const length = readVarint(reader);
   if (length < 0) return null;
   const { bytes, at } = reader;
   if (at + length > bytes.length) throw new RangeError("a record ends behind its batch");
   reader.at += length;
-  return new Uint8Array(bytes.subarray(at, at + length));
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + at, length);
 }
 
 const readText = (reader: Reader): string => Buffer.from(readBytes(reader) ?? []).toString();
 
-function readHeaders(reader: Reader): Record<string, string> {
+const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
+
+function readHeaders(reader: Reader): Readonly<Record<string, string>> {
   const count = readVarint(reader);
+  if (count === 0) return NO_HEADERS;
   const entries: [string, string][] = [];
   for (let at = 0; at < count; at++) entries.push([readText(reader), readText(reader)]);
   return Object.fromEntries(entries);
@@ -67,27 +70,35 @@ type Batch = {
   last: bigint;
   attributes: number;
   producerId: bigint;
+  /** Of its first record by the sender's clock; of all its records by the log's, when it has one. */
+  baseTime: number;
+  logTime: number | null;
 };
 
-function readRecord(reader: Reader, { bytes, base, attributes }: Batch, partition: number) {
+/** The next record; null when its offset is below `from`. */
+function readRecord(reader: Reader, batch: Batch, partition: number, from: bigint) {
   const end = readVarint(reader) + reader.at;
   reader.at += 1;
-  const own = Number(bytes.readBigInt64BE(BASE_TIME_AT)) + readVarint(reader);
-  const isOfLog = (attributes & LOG_APPEND_TIME_BIT) !== 0;
-  const event: StoredEvent = {
-    partition,
-    offset: base + BigInt(readVarint(reader)),
-    time: isOfLog ? Number(bytes.readBigInt64BE(LAST_TIME_AT)) : own,
-    key: readBytes(reader),
-    value: readBytes(reader),
-    headers: readHeaders(reader),
-  };
+  const ownTime = batch.baseTime + readVarint(reader);
+  const offset = batch.base + BigInt(readVarint(reader));
+  let event: StoredEvent | null = null;
+  if (offset >= from) {
+    const time = batch.logTime ?? ownTime;
+    const [key, value] = [readBytes(reader), readBytes(reader)];
+    event = { partition, offset, time, key, value, headers: readHeaders(reader) };
+  }
   reader.at = end;
   return event;
 }
 
-const unpackBatch = ({ bytes, attributes }: Batch): Buffer =>
-  unpack(attributes & CODEC_BITS, bytes.subarray(RECORDS_AT));
+/** Always a copy: the answer it lies in, with many batches, would stay in memory with one event. */
+function unpackBatch({ bytes, attributes }: Batch): Buffer {
+  const packed = bytes.subarray(RECORDS_AT);
+  const codec = attributes & CODEC_BITS;
+  const unpacked = unpack(codec, packed);
+  // Codecs in wasm answer out of memory that their next call writes over.
+  return Buffer.from(unpacked);
+}
 
 /** Whole batches; the last one of an answer may be cut. */
 function* listBatches(bytes: Buffer): Generator<Batch> {
@@ -102,11 +113,15 @@ function* listBatches(bytes: Buffer): Generator<Batch> {
       );
     }
     const base = own.readBigInt64BE(0);
+    const attributes = own.readInt16BE(ATTRIBUTES_AT);
+    const isOfLog = (attributes & LOG_APPEND_TIME_BIT) !== 0;
     yield {
       bytes: own,
       base,
       last: base + BigInt(own.readInt32BE(LAST_DELTA_AT)),
-      attributes: own.readInt16BE(ATTRIBUTES_AT),
+      attributes,
+      baseTime: Number(own.readBigInt64BE(BASE_TIME_AT)),
+      logTime: isOfLog ? Number(own.readBigInt64BE(LAST_TIME_AT)) : null,
       producerId: own.readBigInt64BE(PRODUCER_AT),
     };
     at += size;
@@ -125,8 +140,8 @@ function createAbortedFilter(aborted: readonly Aborted[]): (batch: Batch) => boo
     if ((batch.attributes & CONTROL_BIT) === 0) {
       return (batch.attributes & TRANSACTION_BIT) !== 0 && open.has(batch.producerId);
     }
-    const { key } = readRecord({ bytes: unpackBatch(batch), at: 0 }, batch, 0);
-    if (key && Buffer.from(key).readInt16BE(2) === ABORT) open.delete(batch.producerId);
+    const mark = readRecord({ bytes: unpackBatch(batch), at: 0 }, batch, 0, batch.base);
+    if (mark?.key && Buffer.from(mark.key).readInt16BE(2) === ABORT) open.delete(batch.producerId);
     return true;
   };
 }
@@ -143,8 +158,8 @@ function addEvents(batch: Batch, options: DecodeOptions, decoded: Decoded): bool
   const count = batch.bytes.readInt32BE(COUNT_AT);
   const reader = { bytes: unpackBatch(batch), at: 0 };
   for (let at = 0; at < count; at++) {
-    const event = readRecord(reader, batch, options.partition);
-    if (event.offset < options.from) continue;
+    const event = readRecord(reader, batch, options.partition, options.from);
+    if (event === null) continue;
     if (decoded.events.length === options.max) return false;
     decoded.events.push(event);
     decoded.next = event.offset + 1n;

@@ -75,17 +75,17 @@ function createCursors() {
     const own = cursors.get(place) ?? new Map<bigint, number>();
     cursors.set(place, own);
     let time = own.get(from) ?? 0;
-    const told = events.map((event) => {
+    for (const event of events) {
       time = Math.max(time, event.time);
-      return { ...event, time };
-    });
-    const last = told.at(-1);
-    if (!last) return told;
+      event.time = time;
+    }
+    const last = events.at(-1);
+    if (!last) return events;
     own.delete(from);
     own.set(last.offset + 1n, time);
     const oldest = own.keys().next();
     if (own.size > CURSORS_MAX && !oldest.done) own.delete(oldest.value);
-    return told;
+    return events;
   };
 }
 
