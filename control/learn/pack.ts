@@ -5,21 +5,18 @@ import type { Cell } from "./cells.ts";
 /** One list a table digest and arm; bins as differences, which are small numbers. */
 export function packCells(cells: Iterable<Cell>): Cells[] {
   const sorted = [...cells].sort((a, b) => a.bin - b.bin || a.label - b.label);
-  const groups = Map.groupBy(sorted, ({ tableDigest, arm }) => `${tableDigest}/${arm}`);
-  return [...groups.values()].map((group) => {
-    const packed = create(CellsSchema, {
-      tableDigest: group[0]?.tableDigest ?? "",
-      arm: group[0]?.arm ?? 0,
-    });
-    let former = 0;
-    for (const { bin, label, count } of group) {
-      packed.bins.push(bin - former);
-      packed.labels.push(label);
-      packed.counts.push(BigInt(count));
-      former = bin;
-    }
-    return packed;
-  });
+  const packed: Cells[] = [];
+  const formers: number[] = [];
+  for (const { tableDigest, arm, bin, label, count } of sorted) {
+    let at = packed.findIndex((one) => one.arm === arm && one.tableDigest === tableDigest);
+    if (at < 0) at = packed.push(create(CellsSchema, { tableDigest, arm })) - 1;
+    const { bins, labels, counts } = packed[at] as Cells;
+    bins.push(bin - (formers[at] ?? 0));
+    labels.push(label);
+    counts.push(BigInt(count));
+    formers[at] = bin;
+  }
+  return packed;
 }
 
 export function unpackCells({ tableDigest, arm, bins, labels, counts }: Cells): Cell[] {

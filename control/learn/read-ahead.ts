@@ -14,30 +14,57 @@ export type ReadAhead = {
   time: number;
   /** The last read found nothing. */
   isEnd: boolean;
+  /** The page after the newest, while that is folded; nothing of it is known yet. */
+  coming: Promise<StoredEvent[]> | undefined;
 };
 
-const READ_EVENTS = 500;
+const READ_EVENTS = 1_000;
 
 export const createReadAhead = (
   log: EventLog,
   topic: Topic,
   partition: number,
   next: bigint,
-): ReadAhead => ({ log, topic, partition, events: [], at: 0, next, time: 0, isEnd: false });
+): ReadAhead => ({
+  log,
+  topic,
+  partition,
+  events: [],
+  at: 0,
+  next,
+  time: 0,
+  isEnd: false,
+  coming: undefined,
+});
 
 export const headOf = ({ events, at }: ReadAhead): StoredEvent | undefined => events[at];
 
-/** Reads a page when all that was read is taken. */
+function readPage({ log, topic, partition, next }: ReadAhead): Promise<StoredEvent[]> {
+  return log.read(topic, partition, next, READ_EVENTS);
+}
+
+/** The page at `next`. One that was asked for early and came back empty, or not at all, says nothing
+ * of where the topic ends now. */
+async function takePage(ahead: ReadAhead): Promise<StoredEvent[]> {
+  const early = await ahead.coming?.catch(() => []);
+  ahead.coming = undefined;
+  return early?.length ? early : readPage(ahead);
+}
+
+/** Reads a page when all that was read is taken. A full one has another behind it: that is on its
+ * way while this one is folded. */
 export async function refill(ahead: ReadAhead): Promise<void> {
   if (headOf(ahead)) return;
-  const { log, topic, partition, next } = ahead;
-  ahead.events = await log.read(topic, partition, next, READ_EVENTS);
+  ahead.events = await takePage(ahead);
   ahead.at = 0;
   const last = ahead.events.at(-1);
   ahead.isEnd = last === undefined;
   if (!last) return;
   ahead.next = last.offset + 1n;
   ahead.time = last.time;
+  if (ahead.events.length < READ_EVENTS) return;
+  ahead.coming = readPage(ahead);
+  ahead.coming.catch(() => undefined);
 }
 
 /** Whether anything that was read and not taken passes. */

@@ -133,21 +133,36 @@ function reindex(held: Held): void {
   for (let n = held.first; n < held.end; n++) index(held, n);
 }
 
+type Numbers = Int32Array | Uint32Array | Float64Array | Uint16Array | Uint8Array;
+
+/** Copies the entries [first, end), each of `width` places here and `stride` there. */
+function moveEntries(
+  { first, end }: Held,
+  from: { array: Numbers; mask: number; stride: number },
+  to: { array: Numbers; mask: number; stride: number },
+): void {
+  const width = Math.min(from.stride, to.stride);
+  for (let n = first; n < end; n++) {
+    const [source, target] = [(n & from.mask) * from.stride, (n & to.mask) * to.stride];
+    for (let at = 0; at < width; at++) to.array[target + at] = from.array[source + at] ?? 0;
+  }
+}
+
 /** Moves everything into a larger ring. */
 function grow(held: Held, capacity: number, stride: number): void {
   const old = { ...held };
   Object.assign(held, allocate(capacity, stride));
-  for (let n = held.first; n < held.end; n++) {
-    const [from, to] = [n & old.mask, n & held.mask];
-    for (const name of PER_ENTRY) held[name][to] = old[name][from] ?? 0;
-    for (let score = 0; score < (old.scores[from] ?? 0); score++) {
-      for (const name of PER_SCORE) {
-        held[name][to * stride + score] = old[name][from * old.stride + score] ?? 0;
-      }
-    }
+  const [from, to] = [old, held].map(({ mask }) => ({ mask, stride: 1 })) as [Place, Place];
+  for (const name of PER_ENTRY) {
+    moveEntries(held, { ...from, array: old[name] }, { ...to, array: held[name] });
+  }
+  for (const name of PER_SCORE) {
+    const wide = { ...from, stride: old.stride, array: old[name] };
+    moveEntries(held, wide, { ...to, stride, array: held[name] });
   }
   reindex(held);
 }
+type Place = { mask: number; stride: number };
 
 /** Takes an entry's room at the end; its place in the arrays. Fill it in, then `indexEntry`. */
 export function addEntry(held: Held, scores: number): number {
