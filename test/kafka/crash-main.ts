@@ -15,8 +15,9 @@ const writeKills = (kills: Partial<Record<Victim, number>>): string =>
   VICTIMS.map((what) => `${what} ${kills[what] ?? 0}`).join(", ");
 
 function writeRun(result: CrashResult): string {
-  const { seed, faults, kills, sent, records, labels, tables, claims, cells, seconds } = result;
-  const counts = `${sent} requests, ${records} recorded, ${labels} labels, ${cells} cells`;
+  const { seed, faults, kills, sent, records, lost, labels, tables, claims, cells, seconds } =
+    result;
+  const counts = `${sent} requests, ${records} recorded, ${lost} lost, ${labels} labels, ${cells} cells`;
   const story = `${tables} tables by ${claims} claims; killed ${writeKills(kills)}`;
   const verdict = faults.length === 0 ? "holds" : `FAILS: ${faults.join("; ")}`;
   return `seed ${seed}: ${verdict}; ${counts}; ${story}; ${seconds.toFixed(1)} s`;
@@ -28,9 +29,17 @@ const began = performance.now();
 let passed = 0;
 const total: Partial<Record<Victim, number>> = {};
 const sums = { sent: 0, records: 0, labels: 0, tables: 0 };
+/** What a run that did not come to its end says. */
+const tellThrown = (seed: number, thrown: unknown): void =>
+  say(`seed ${seed}: FAILS: ${thrown instanceof Error ? thrown.stack : thrown}`);
+
 try {
   for (let seed = first; seed < first + runs; seed++) {
-    const result = await runCrash(kafka, planCrash(seed));
+    const result = await runCrash(kafka, planCrash(seed)).catch((thrown: unknown) =>
+      tellThrown(seed, thrown),
+    );
+    if (!kafka.nodes[0]?.isUp()) await kafka.nodes[0]?.restart();
+    if (!result) continue;
     say(writeRun(result));
     if (result.faults.length === 0) passed++;
     else process.stderr.write(`${result.logs}\n`);

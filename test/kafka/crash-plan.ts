@@ -35,6 +35,8 @@ const BROKER_DOWN_MS = 300;
 const MORE_KILLS_MAX = 3;
 const PUSH_MIN_MS = 600;
 const PUSH_MAX_MS = 1_400;
+/** Longer than any run: they end with the traffic. */
+const PUSHES_MS = 120_000;
 const CUTS = 90;
 
 const between = (random: Random, from: number, to: number): number =>
@@ -51,7 +53,7 @@ function drawKill(random: Random, what: Victim): Kill {
 
 function drawPushes(random: Random): Push[] {
   const pushes: Push[] = [];
-  for (let atMs = 0; atMs < STRIKE_MS; atMs += between(random, PUSH_MIN_MS, PUSH_MAX_MS)) {
+  for (let atMs = 0; atMs < PUSHES_MS; atMs += between(random, PUSH_MIN_MS, PUSH_MAX_MS)) {
     pushes.push({ atMs, cut: (5 + random.below(CUTS)) / 100 });
   }
   return pushes;

@@ -6,10 +6,16 @@ import type { KafkaNode } from "../../control/kafka/broker.ts";
 import type { TestKafka } from "../support/broker.ts";
 import { waitFor } from "../support/envoy.ts";
 import { type RoleProcess, type Roles, waitForDecider } from "../support/roles.ts";
-import { findLostLabels, readRecorded, readTold, waitForCounts } from "./crash-claims.ts";
+import {
+  findLostLabels,
+  readRecorded,
+  readTold,
+  type Told,
+  waitForCounts,
+} from "./crash-claims.ts";
 import type { CrashPlan, Kill, Victim } from "./crash-plan.ts";
 import { nodeOf, openStage, type Stage, WINDOW_MS } from "./crash-stage.ts";
-import { startTraffic, type Traffic } from "./crash-traffic.ts";
+import { startTraffic } from "./crash-traffic.ts";
 
 /** Some are late: more than W after their request. */
 const LABELLING = { header: 0.35, post: 0.5, twice: 0.2, delayMs: 1.15 * WINDOW_MS };
@@ -18,6 +24,7 @@ const EQUAL_MS = 2_000;
 const RESTART_MS = 90_000;
 /** Traffic goes on for so long after the last one is back. */
 const WHOLE_MS = 2_500;
+const LOST_MS = 10_000;
 const POLL_MS = 200;
 
 export type CrashResult = {
@@ -25,6 +32,8 @@ export type CrashResult = {
   kills: Partial<Record<Victim, number>>;
   sent: number;
   records: number;
+  /** Records that did not come, as the learner that decides says it. */
+  lost: number;
   labels: number;
   tables: number;
   claims: number;
@@ -59,8 +68,9 @@ function watchAppended(collectors: readonly RoleProcess[], signal: AbortSignal) 
   };
 }
 
+/** After another kill it takes the group some seconds to know who decides. */
 async function choose(roles: Roles, { what, index }: Kill): Promise<RoleProcess | null> {
-  if (what === "decider") return roles.findDecider();
+  if (what === "decider") return waitForDecider(roles);
   const role = ({ collector: "collect", learner: "learn", server: "serve" } as const)[
     what as "collector" | "learner" | "server"
   ];
@@ -109,12 +119,18 @@ function createStrike(roles: Roles, kafka: TestKafka, struck: Struck) {
   };
 }
 
-/** Digests of the tables whose `apply` was answered. */
-async function pushAll(roles: Roles, { pushes }: CrashPlan, done: Set<string>): Promise<void> {
+/** Until the signal; adds the digests of tables whose `apply` was answered. */
+async function pushOn(
+  roles: Roles,
+  { pushes }: CrashPlan,
+  done: Set<string>,
+  signal: AbortSignal,
+): Promise<void> {
   const began = performance.now();
   for (const { atMs, cut } of pushes) {
-    const waitMs = began + atMs - performance.now();
-    if (waitMs > 0) await sleep(waitMs);
+    const waitMs = Math.max(0, began + atMs - performance.now());
+    await sleep(waitMs, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
     const decider = await roles.findDecider();
     const body = { set: { "bot.bot.cut": cut }, by: "crash" };
     const answer = await decider?.post<ApplyAnswer>("/v1/apply", body).catch(() => undefined);
@@ -142,69 +158,103 @@ async function checkServers(roles: Roles, done: Set<string>): Promise<string[]> 
   return (await Promise.all(looks)).filter((fault) => fault !== "");
 }
 
-async function judge(
-  stage: Stage,
-  { traffic, done }: { traffic: Traffic; done: Set<string> },
-  appended: ReadonlyMap<string, number>,
-) {
-  const { roles } = stage;
-  const faults = await checkServers(roles, done);
-  const told = await readTold(roles.log);
-  const compared = await waitForCounts(roles.log);
+/** What the decider tells as lost; it knows it by the checkpoints of all learners. */
+async function waitForLost(roles: Roles, wanted: number): Promise<number> {
+  let lost = Number.NaN;
+  const look = async (): Promise<true | null> => {
+    lost = (await (await roles.findDecider())?.status())?.log.lost ?? Number.NaN;
+    return lost === wanted ? true : null;
+  };
+  await waitFor("the count of lost records", look, LOST_MS, POLL_MS).catch(() => undefined);
+  return lost;
+}
+
+type Played = Awaited<ReturnType<typeof play>>;
+
+/** Everything that somebody was told is so. */
+async function checkTold(roles: Roles, { traffic, done, appended }: Played, told: Told) {
   const recorded = await readRecorded(roles.log, told);
-  faults.push(...told.faults, ...compared.faults, ...recorded.faults);
-  const lost = await findLostLabels(roles.log, traffic.acknowledged);
-  if (lost.length > 0) faults.push(`${lost.length} acknowledged labels are not in the log`);
-  for (const digest of done) {
-    if (!told.tables.has(digest)) faults.push(`applied table ${digest} was never live`);
-  }
-  for (const [status, count] of traffic.statuses) {
-    if (status !== 200) faults.push(`${count} requests answered ${status}`);
-  }
+  const faults = [...recorded.faults];
+  const gone = await findLostLabels(roles.log, traffic.acknowledged);
+  if (gone.length > 0) faults.push(`${gone.length} acknowledged labels are not in the log`);
   for (const one of roles.of("collect")) {
     const [said, is] = [appended.get(one.name) ?? 0, recorded.byNode.get(nodeOf(one)) ?? 0];
     if (said > is) faults.push(`${one.name} appended ${said}, in the log are ${is}`);
   }
-  return { faults, told, compared, recorded };
+  for (const digest of done) {
+    if (!told.tables.has(digest)) faults.push(`applied table ${digest} was never live`);
+  }
+  return { faults, recorded };
+}
+
+async function judge({ roles }: Stage, played: Played) {
+  const faults = await checkServers(roles, played.done);
+  const told = await readTold(roles.log);
+  const compared = await waitForCounts(roles.log);
+  const { faults: untold, recorded } = await checkTold(roles, played, told);
+  faults.push(...told.faults, ...compared.faults, ...untold);
+  const { sent, statuses } = played.traffic;
+  for (const [status, count] of statuses) {
+    if (status !== 200) faults.push(`${count} requests answered ${status}`);
+  }
+  const lost = await waitForLost(roles, sent - recorded.records);
+  if (lost + recorded.records !== sent) {
+    const nodes = [...recorded.byNode].map(([node, count]) => `${node} ${count}`).join(", ");
+    faults.push(
+      `of ${sent} requests ${recorded.records} are recorded (${nodes}), ${lost} told lost`,
+    );
+  }
+  return { faults, told, compared, recorded, lost };
+}
+
+/** Traffic, tables and kills, until all that was killed is back and has worked for a while. */
+async function play({ roles, envoys }: Stage, kafka: TestKafka, plan: CrashPlan) {
+  const stop = new AbortController();
+  const collectors = roles.of("collect");
+  const endWatching = watchAppended(collectors, stop.signal);
+  const { seed, requestsPerSecond } = plan;
+  const traffic = startTraffic({
+    ...{ seed, envoys, collectors, requestsPerSecond },
+    labelling: LABELLING,
+  });
+  const [kills, done]: [Struck, Set<string>] = [{}, new Set()];
+  const pushing = pushOn(roles, plan, done, stop.signal);
+  const strike = createStrike(roles, kafka, kills);
+  try {
+    await Promise.all(plan.kills.map((kill) => strike(kill)));
+    await sleep(WHOLE_MS);
+  } finally {
+    await traffic.end();
+    stop.abort();
+    await pushing;
+  }
+  return { traffic, kills, done, appended: await endWatching() };
 }
 
 /** Plays the plan on a stage of its own; the broker is shared with the runs before it. */
 export async function runCrash(kafka: TestKafka, plan: CrashPlan): Promise<CrashResult> {
   const began = performance.now();
-  const prefix = `crash-${plan.seed}-${Date.now().toString(36)}.`;
-  const stage = await openStage(kafka, { prefix, learners: plan.learners });
-  const { roles, envoys } = stage;
+  const { seed, learners } = plan;
+  const prefix = `crash-${seed}-${Date.now().toString(36)}.`;
+  const stage = await openStage(kafka, { prefix, learners });
+  const { roles } = stage;
   try {
     await waitForDecider(roles);
-    const stop = new AbortController();
-    const endWatching = watchAppended(roles.of("collect"), stop.signal);
-    const { seed, requestsPerSecond } = plan;
-    const collectors = roles.of("collect");
-    const traffic = startTraffic({
-      ...{ seed, envoys, collectors, requestsPerSecond },
-      labelling: LABELLING,
-    });
-    const [kills, done]: [Struck, Set<string>] = [{}, new Set()];
-    const strike = createStrike(roles, kafka, kills);
-    await Promise.all([pushAll(roles, plan, done), ...plan.kills.map((kill) => strike(kill))]);
-    await sleep(WHOLE_MS);
-    await traffic.end();
-    stop.abort();
-    const appended = await endWatching();
-    const { faults, told, compared, recorded } = await judge(stage, { traffic, done }, appended);
-    const logs = roles.running.map((one) => `--- ${one.name}\n${one.readLog()}`).join("\n");
+    const played = await play(stage, kafka, plan);
+    const { faults, told, compared, recorded, lost } = await judge(stage, played);
     return {
-      seed: plan.seed,
-      kills,
-      sent: traffic.sent,
+      seed,
+      kills: played.kills,
+      sent: played.traffic.sent,
       records: recorded.records,
-      labels: traffic.acknowledged.length,
+      lost,
+      labels: played.traffic.acknowledged.length,
       tables: told.tables.size,
       claims: told.claims,
       cells: compared.cells,
       seconds: (performance.now() - began) / 1_000,
       faults,
-      logs,
+      logs: roles.running.map((one) => `--- ${one.name}\n${one.readLog()}`).join("\n"),
     };
   } finally {
     await stage.close();
