@@ -68,8 +68,14 @@ const exempt = z.strictObject({
 /** Keys every limen.yaml may have; each other top key is a model's name. */
 export const settingsSchema = z
   .object({
-    limen: z.literal(1),
-    models: z.array(z.string()).min(1).max(8),
+    limen: z.literal(1, { error: 'begin with "limen: 1", the version of the file' }),
+    models: z
+      .array(
+        z.string("the path of a model's folder"),
+        'a list of folders, like "models: [models/bot]"',
+      )
+      .min(1)
+      .max(8),
     listen: z
       .strictObject({
         xds: address.default("127.0.0.1:18000"),

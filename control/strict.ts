@@ -81,7 +81,9 @@ function issueError(schema: z.ZodType, issue: z.core.$ZodIssue, options: StrictO
   const swallowed = parent.length > 0 && known.length > 0 && !known.includes(last);
   if (issue.code === "invalid_type" && swallowed) return unknownKey(last, parent, known, options);
   const at = issue.path.length > 0 ? `${pathText(issue.path)}: ` : "";
-  return new LimenError("input", `${options.where}: ${at}${issue.message}`);
+  const isMissing = issue.code === "invalid_type" && issue.message.endsWith("received undefined");
+  const text = isMissing ? `is missing; give it (${issue.expected})` : issue.message;
+  return new LimenError("input", `${options.where}: ${at}${text}`);
 }
 
 /**

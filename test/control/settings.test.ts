@@ -26,6 +26,19 @@ describe("parseSettings", () => {
     expect(parse({}).models[0]?.settings).toEqual({ mode: "shadow", audit: 0.02, segments: {} });
   });
 
+  const missing: readonly [unknown, RegExp][] = [
+    [{ models: ["m"] }, /limen: begin with "limen: 1"/],
+    [{ limen: 1 }, /models: a list of folders/],
+    [null, /limen\.yaml/],
+    [
+      { limen: 1, models: ["m"], auth: { tls: { certificate: "c" } } },
+      /auth\.tls\.key: is missing; give it \(string\)/,
+    ],
+  ];
+  it.each(missing)("says of %j which key is missing", (value, wanted) => {
+    expect(() => parseSettings(value, "limen.yaml", "/")).toThrow(wanted);
+  });
+
   it("resolves files against the folder of limen.yaml", () => {
     const settings = parse({ log: "sqlite:./a.db" });
     expect([settings.log, settings.models[0]?.folder]).toEqual([
