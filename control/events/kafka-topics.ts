@@ -7,7 +7,7 @@ import { TOPICS } from "./log.ts";
 import { CONFIG_NAMES, type TopicDefinition, type TopicFacts } from "./topics.ts";
 
 /** A person waits. */
-const OPEN_MS = 8_000;
+const OPEN_MS = 7_000;
 const TOPIC_RESOURCE = 2;
 /** How long a topic just made may be unknown to another broker. */
 const SPREAD_MS = 500;

@@ -6,6 +6,7 @@ import { openDeciding } from "./deciding.ts";
 import { createFace } from "./faces.ts";
 import { createOpener, openLabels } from "./labels.ts";
 import { nameProcess, type Opened, type Started } from "./opened.ts";
+import { createSayOnce } from "./say-once.ts";
 import { createResources, followHistory, type Serving, startServing } from "./serving.ts";
 
 /** All roles in one process: collect, learn, serve. */
@@ -13,6 +14,7 @@ export async function startAll(opened: Opened): Promise<Started> {
   const { settings, log, history, tables, say, onClose } = opened;
   const resourceOf = createResources(settings);
   let serving: Serving | undefined;
+  const folding = createSayOnce("counting decisions", say);
   const deciding = await openDeciding(settings, {
     history,
     resourceOf,
@@ -26,6 +28,8 @@ export async function startAll(opened: Opened): Promise<Started> {
         ...(settings.labels && { labels: settings.labels }),
         openLabel: createOpener(opened),
         onScored,
+        onCheckpoint: folding.worked,
+        onError: folding.failed,
       }),
   });
   onClose(deciding.close);

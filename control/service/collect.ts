@@ -17,7 +17,7 @@ export async function startCollect(opened: Opened): Promise<Started> {
   const { last, note } = createLastRecords();
   const parts: FaceParts = { ...opened, last, deciding: () => null };
   const http = await opened.startApi(createFace(parts));
-  const tokenKey = await followForKey(opened);
+  const tokenKey = await followForKey(opened, http);
   const options = collectInto(log, tokenKey, say, note);
   const collector = await startAccessLogServer({ ...options, auth, address: settings.listen.xds });
   onClose(collector.close);
@@ -27,7 +27,10 @@ export async function startCollect(opened: Opened): Promise<Started> {
 }
 
 /** Follows the history for good; resolves with the key of the first table. */
-async function followForKey({ history, signal, say, onClose }: Opened): Promise<Uint8Array> {
+async function followForKey(
+  { history, signal, say, onClose }: Opened,
+  http: string,
+): Promise<Uint8Array> {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   const following = followHistory(history, signal, say, ({ table }) => {
     if (table !== null) resolve(readSecrets(table.bytes).tokenKey);
@@ -36,7 +39,7 @@ async function followForKey({ history, signal, say, onClose }: Opened): Promise<
   const ended = new LimenError("unavailable", "ended before the first table came");
   void following.then(() => reject(ended));
   if (history.live().table === null) {
-    say("waiting for the first table: start a process that learns");
+    say(`http on ${http}; waiting for the first table: start a process that learns`);
   }
   return promise;
 }

@@ -4,6 +4,7 @@ import { createHashId } from "../collect/hash-id.ts";
 import { readRecord } from "../collect/record.ts";
 import { DecisionSchema } from "../events/decision_pb.ts";
 import type { EventLog, NewEvent } from "../events/log.ts";
+import { createSayOnce } from "./say-once.ts";
 import type { LastRecord } from "./status.ts";
 
 /** Proxies remembered; the one unheard of for longest goes. */
@@ -31,12 +32,14 @@ export function collectInto(
   say: (line: string) => void,
   onAppend: (batch: readonly NewEvent[]) => void,
 ): CollectOptions {
+  const appending = createSayOnce("appending decisions", say);
   return {
     hashId: createHashId(tokenKey),
     append: async (batch) => {
       await log.append(batch);
+      appending.worked();
       onAppend(batch);
     },
-    onError: (error) => say(error.message),
+    onError: appending.failed,
   };
 }

@@ -16,7 +16,7 @@ import { type Published, publishBase, readSecrets } from "../publish.ts";
 import type { Resource } from "../xds/resource.ts";
 import type { Deciding } from "./deciding.ts";
 import { readDecisions } from "./decisions.ts";
-import type { Opened } from "./opened.ts";
+import { nameProcess, type Opened } from "./opened.ts";
 import type { Serving } from "./serving.ts";
 import { apply, cohortsOf, preview, type State, turn } from "./state.ts";
 import { type LastRecord, type StatusParts, viewModel, viewProxies, viewStatus } from "./status.ts";
@@ -115,10 +115,17 @@ const answerOf = (published: Published, note: string): ApplyAnswer => ({
 });
 
 /** Where to ask for what this process does not do. */
-function elsewhere({ role, history }: FaceParts, what: string): LimenError {
+function elsewhere({ role, history, settings }: FaceParts, what: string): LimenError {
   const { decider } = history.live();
+  if (decider === nameProcess(settings)) {
+    const text = `${what}: this process decided and does not just now, as the event log is away or`;
+    return new LimenError(
+      "unavailable",
+      `${text} moves; try again, "limen status" names who decides`,
+    );
+  }
   const where = decider === "" ? "the process that decides" : decider;
-  return new LimenError("unavailable", `${what}: this process does ${role} only; ask ${where}`);
+  return new LimenError("unavailable", `${what}: a process of role ${role}; ask ${where}`);
 }
 
 /** Any process with the log may stop everything: the base table needs no settings and no counts. */
@@ -179,7 +186,10 @@ export function createFace(parts: FaceParts): ServiceFace {
     },
     turn: (to, by) => turnTo(parts, to, by),
     labels: async (body, by) => {
-      if (!parts.labels) throw elsewhere(parts, "labels");
+      if (!parts.labels) {
+        const text = `labels: a process of role ${parts.role}; post them to one that collects`;
+        throw new LimenError("unavailable", text);
+      }
       return parts.labels.post(body, by);
     },
   };

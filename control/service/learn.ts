@@ -10,6 +10,7 @@ import { createFace } from "./faces.ts";
 import { createOpener } from "./labels.ts";
 import { createTurns } from "./open.ts";
 import { nameProcess, type Opened, type Started } from "./opened.ts";
+import { createSayOnce } from "./say-once.ts";
 import { createResources, followHistory } from "./serving.ts";
 
 /** Counts of partitions that others fold reach the process that decides this often. */
@@ -47,7 +48,7 @@ async function beginDeciding({ settings, history, log, say }: Opened): Promise<D
         sliceMs,
         ...(labels && { labels }),
         onScored,
-        onError: ({ message }) => say(message),
+        onError: createSayOnce("following counts", say).failed,
       }),
   });
   try {
@@ -79,15 +80,13 @@ function createDecider(opened: Opened) {
     if (isWanted && !deciding) deciding = await beginDeciding(opened);
   };
   const run = async (): Promise<void> => {
-    let said = "";
+    const looking = createSayOnce("deciding", say);
     while (!signal.aborted) {
       try {
         await look();
-        said = "";
+        looking.worked();
       } catch (thrown) {
-        const { message } = LimenError.from(thrown, "deciding");
-        if (message !== said && !signal.aborted) say(message);
-        said = message;
+        if (!signal.aborted) looking.failed(thrown);
       }
       await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
     }
@@ -134,7 +133,7 @@ export async function startLearn(opened: Opened): Promise<Started> {
   if (settings.log.kind !== "kafka") {
     throw new LimenError("usage", "run learn: needs log: kafka://HOST:PORT, or run all in one");
   }
-  const onError = ({ message }: LimenError): void => say(message);
+  const folding = createSayOnce("counting decisions", say);
   const learner = await createLearner({
     log: nameReads(log, history),
     namesOf: tables.namesOf,
@@ -143,8 +142,11 @@ export async function startLearn(opened: Opened): Promise<Started> {
     checkpointMs: CHECKPOINT_MS,
     ...(settings.labels && { labels: settings.labels }),
     openLabel: createOpener(opened),
-    onCheckpoint: (partition, next) => void group.commit(partition, next).catch(() => undefined),
-    onError,
+    onCheckpoint: (partition, next) => {
+      folding.worked();
+      void group.commit(partition, next).catch(() => undefined);
+    },
+    onError: folding.failed,
   });
   const decider = createDecider(opened);
   onClose(decider.ended);
@@ -156,7 +158,7 @@ export async function startLearn(opened: Opened): Promise<Started> {
       decider.want(partitions.includes(DECIDING_PARTITION));
       take(partitions);
     },
-    onError,
+    onError: ({ message }) => say(message),
   });
   onClose(group.close);
   const running = Promise.all([

@@ -9,6 +9,7 @@ import { loadModel } from "../table/load-model.ts";
 import type { Tracked } from "./certified.ts";
 import type { Look } from "./learning.ts";
 import { actOnAlarms, learn } from "./look.ts";
+import { createSayOnce } from "./say-once.ts";
 import { type Counting, checkObjectives, listKnown, type State } from "./state.ts";
 
 /** Fast enough for "pushed within a second", slow enough to cost nothing. */
@@ -80,17 +81,15 @@ export async function lookOften(
   inTurn: ReturnType<typeof createTurns>,
   signal: AbortSignal,
 ) {
-  let said = "";
+  const looking = createSayOnce("learning", state.say);
   while (!signal.aborted && state.history.isDecider()) {
     try {
       await state.history.refresh();
       await inTurn(() => actOnAlarms(state));
       await inTurn(() => learn(state));
-      said = "";
+      looking.worked();
     } catch (thrown) {
-      const { message } = LimenError.from(thrown, "learning");
-      if (message !== said) state.say(message);
-      said = message;
+      looking.failed(thrown);
     }
     await sleep(LOOK_MS, undefined, { signal }).catch(() => undefined);
   }

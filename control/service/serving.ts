@@ -12,6 +12,7 @@ import type { Settings } from "../settings.ts";
 import { buildResource, type Resource } from "../xds/resource.ts";
 import { startXdsServer, type XdsServer } from "../xds/server.ts";
 import type { Acked, Nacked } from "../xds/session.ts";
+import { createSayOnce } from "./say-once.ts";
 
 /** The filter's name in its chain, its ECDS resource, its root id and its VM. */
 export const FILTER_NAME = "limen";
@@ -42,6 +43,7 @@ function readModule(): Uint8Array {
 /** Writes what proxies answered into the history, together and in order; a log that is away is said
  * once and tried again with the next answer. */
 function createNotes(history: History, say: (line: string) => void) {
+  const writing = createSayOnce("writing answers of proxies", say);
   let waiting: NewHistoryEvent[] = [];
   let running: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
@@ -51,9 +53,10 @@ function createNotes(history: History, say: (line: string) => void) {
     waiting = [];
     try {
       await history.note(batch);
+      writing.worked();
     } catch (thrown) {
       waiting = [...batch, ...waiting].slice(-NOTES_MAX);
-      say(LimenError.from(thrown, "history").message);
+      writing.failed(thrown);
     }
   };
   const flush = (): Promise<void> => {
@@ -132,22 +135,21 @@ export async function startServing(
   };
 }
 
-/** Reads the history on, again and again until the signal; what fails is said once. */
+/** Reads the history on, again and again until the signal; what fails is said once, and when it
+ * works again. */
 export async function followHistory(
   history: History,
   signal: AbortSignal,
   say: (line: string) => void,
   onLive: (live: Live) => void,
 ): Promise<void> {
-  let said = "";
+  const reading = createSayOnce("reading the history", say);
   while (!signal.aborted) {
     try {
       onLive(await history.refresh());
-      said = "";
+      reading.worked();
     } catch (thrown) {
-      const { message } = LimenError.from(thrown, "reading the history");
-      if (message !== said) say(message);
-      said = message;
+      reading.failed(thrown);
     }
     await sleep(FOLLOW_MS, undefined, { signal }).catch(() => undefined);
   }
