@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { setDefaultCACertificates } from "node:tls";
 import type { Command } from "commander";
 import { readSecret } from "../auth/secret.ts";
-import { LimenError } from "../errors.ts";
+import { type Code, LimenError } from "../errors.ts";
 import { resolvePath } from "./paths.ts";
 
 /** How to be let in: a token, and the authority of the service's certificate in PEM. */
@@ -10,6 +10,9 @@ type Access = { token: string | null; ca: string | null };
 
 /** Access to the services of this command line, by URL. */
 const accesses = new Map<string, Access>();
+
+/** A person waits; appends and reads of the event log give up after it. */
+const CALL_MS = 10_000;
 
 type Globals = { server: string; tokenFile?: string; ca?: string };
 
@@ -56,12 +59,30 @@ function trust(ca: string): void {
 /** Codes of OpenSSL for a certificate that is not believed, and Node's for a wrong name. */
 const DISTRUST = /CERT|SELF_SIGNED|UNABLE_TO_|ISSUER/;
 
-function explainFailure(server: string, thrown: unknown): LimenError {
-  const code = String(((thrown as Error).cause as { code?: unknown } | undefined)?.code ?? "");
-  const text = DISTRUST.test(code)
-    ? `the certificate of ${server} is not believed (${code}); name its authority by --ca`
-    : `no service answers at ${server}; start one with "limen run", or name it by --server`;
-  return new LimenError("unavailable", text, thrown);
+/** What a TLS listener does with plaintext: it ends the connection, or answers in TLS. */
+const TALKS_TLS = /^(ECONNRESET|UND_ERR_SOCKET|HPE_)/;
+
+function describeFailure(server: string, thrown: Error): string {
+  if (thrown.name === "TimeoutError") {
+    return `${server} gave no answer within ${CALL_MS / 1000} s; its log may say why, as when the event log is away`;
+  }
+  const code = String((thrown.cause as { code?: unknown } | undefined)?.code ?? "");
+  if (DISTRUST.test(code)) {
+    return `the certificate of ${server} is not believed (${code}); name its authority by --ca`;
+  }
+  if (server.startsWith("http:") && TALKS_TLS.test(code)) {
+    return `${server} does not speak plain HTTP (${code}); a service off loopback is at https://`;
+  }
+  return `no service answers at ${server}; start one with "limen run", or name it by --server`;
+}
+
+type Failed = { error?: { code: Code; message: string } } | null;
+
+function readError(url: string, status: number, value: unknown): LimenError {
+  const error = (value as Failed)?.error;
+  if (!error) return new LimenError("internal", `${url} answered ${status} without JSON`);
+  const hint = status === 401 ? "; name a file with a token by --token-file" : "";
+  return new LimenError(error.code, `${error.message}${hint}`);
 }
 
 /** One call of the HTTP API. Throws "unavailable" when nobody answers, else the service's error. */
@@ -81,20 +102,12 @@ export async function callService<Answer>(
         ...(token === null ? {} : { authorization: `Bearer ${token}` }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(CALL_MS),
     });
   } catch (thrown) {
-    throw explainFailure(server, thrown);
+    throw new LimenError("unavailable", describeFailure(server, thrown as Error), thrown);
   }
-  const value = (await response.json().catch(() => null)) as {
-    error?: { code: "input"; message: string };
-  } | null;
-  if (!response.ok || value === null) {
-    const error = value?.error;
-    throw new LimenError(
-      error?.code ?? "internal",
-      error?.message ?? `${server}${path} answered ${response.status} without JSON`,
-    );
-  }
+  const value: unknown = await response.json().catch(() => null);
+  if (!response.ok || value === null) throw readError(`${server}${path}`, response.status, value);
   return value as Answer;
 }

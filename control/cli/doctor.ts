@@ -11,11 +11,11 @@ import type { Address } from "../envoy/bootstrap.ts";
 import { LimenError } from "../errors.ts";
 import type { Explained, ExplainedDecision } from "../explain/view.ts";
 import { readSettings } from "../settings.ts";
+import { addressOption } from "./address.ts";
 import { callService, serverOf } from "./client.ts";
 import { collectHeader } from "./explain.ts";
-import { type Format, outputOption } from "./output.ts";
+import { type Format, outputOption, wrapText } from "./output.ts";
 import { resolvePath, workFolder } from "./paths.ts";
-import { parseAddress } from "./run-envoy.ts";
 
 const ADMIN: Address = { host: "127.0.0.1", port: 9_901 };
 const ADMIN_MS = 10_000;
@@ -68,7 +68,9 @@ async function askAdmin({ host, port }: Address): Promise<ProxyEvidence> {
     const [dump, stats] = [await ask("/config_dump"), await ask("/stats")];
     return { proxy: readDump(dump, `${base}/config_dump`), stats: readStats(stats) };
   } catch (thrown) {
-    if (thrown instanceof LimenError) return { proxy: { down: thrown.message }, stats: null };
+    if (thrown instanceof LimenError) {
+      return { proxy: { down: `${base} answers, and is no Envoy admin interface` }, stats: null };
+    }
     return { proxy: { down: `no Envoy admin interface answers at ${base}` }, stats: null };
   }
 }
@@ -134,17 +136,28 @@ async function examineKafka(options: Options): Promise<Finding[]> {
 
 const WORDS = { ok: "ok", warn: "warn", fail: "FAIL", skipped: "skip" } as const;
 
-/** A line a finding, and under it what to do. */
-export function writeFindings(findings: readonly Finding[]): string {
+/** Narrower than this there is no room beside the names of the checks. */
+const TEXT_COLUMNS_MIN = 40;
+
+/** What was seen of each, and under it what to do; no wider than the terminal. */
+export function writeFindings(
+  findings: readonly Finding[],
+  columns = Number.POSITIVE_INFINITY,
+): string {
   const width = Math.max(...findings.map(({ check }) => check.length));
   const lines = findings.flatMap(({ check, state, seen, todo }) => {
     const head = `${WORDS[state].padEnd(4)}  ${check.padEnd(width)}  `;
-    const more = todo === "" || state === "ok" ? [] : [`${" ".repeat(head.length)}-> ${todo}`];
-    return [`${head}${seen}`, ...more];
+    const below = " ".repeat(head.length);
+    const room = Math.max(TEXT_COLUMNS_MIN, columns - head.length);
+    const what = wrapText(seen, room).map((line, at) => `${at === 0 ? head : below}${line}`);
+    const hasTodo = todo !== "" && state !== "ok";
+    const then = hasTodo ? wrapText(todo, room - 3) : [];
+    return [...what, ...then.map((line, at) => `${below}${at === 0 ? "->" : "  "} ${line}`)];
   });
   const count = (state: Finding["state"]): number =>
     findings.filter((each) => each.state === state).length;
-  const total = `${count("fail")} failed, ${count("warn")} warnings, ${count("skipped")} skipped, ${count("ok")} ok`;
+  const warnings = count("warn") === 1 ? "1 warning" : `${count("warn")} warnings`;
+  const total = `${count("fail")} failed, ${warnings}, ${count("skipped")} skipped, ${count("ok")} ok`;
   return [...lines, "", total].join("\n");
 }
 
@@ -166,7 +179,11 @@ async function runDoctor(options: Options, command: Command): Promise<void> {
     yaml: () => stringify(whole).trimEnd(),
   };
   const { output } = options;
-  console.log(output === "json" || output === "yaml" ? write[output]() : writeFindings(findings));
+  console.log(
+    output === "json" || output === "yaml"
+      ? write[output]()
+      : writeFindings(findings, process.stdout.columns),
+  );
   if (whole.worst === "fail") process.exitCode = 1;
 }
 
@@ -175,7 +192,7 @@ export function addDoctor(program: Command): void {
   program
     .command("doctor")
     .description("what is wrong between proxy and service, and what to do")
-    .option("--admin <host:port>", "Envoy's admin interface", parseAddress, ADMIN)
+    .addOption(addressOption("--admin", "Envoy's admin interface", ADMIN))
     .option("--config-dump <file>", "a saved /config_dump instead")
     .option("--stats <file>", "with --config-dump: a saved /stats")
     .option("--no-proxy", "ask no proxy")

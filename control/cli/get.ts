@@ -4,7 +4,7 @@ import type { StatusView } from "../api/views.ts";
 import { LimenError } from "../errors.ts";
 import { callService, serverOf } from "./client.ts";
 import { type Column, type Format, formatRows, outputOption } from "./output.ts";
-import { CUT_COLUMNS, listCuts, PROXY_COLUMNS } from "./status.ts";
+import { CUT_COLUMNS, HANDS_OUT, listCuts, PROXY_COLUMNS } from "./status.ts";
 
 const THINGS = ["models", "cuts", "proxies", "labels"] as const;
 type Thing = (typeof THINGS)[number];
@@ -49,7 +49,23 @@ function pick<Row>(rows: readonly Row[], name: string | undefined, nameOf: (row:
   throw new LimenError("missing", `nothing named ${name}; there are: ${known}`);
 }
 
+/** Throws when another process has these rows: no rows here would look like none at all. */
+function checkPlace({ role, decider, models }: StatusView, thing: Thing): void {
+  const isHere = {
+    models: models.length > 0,
+    cuts: models.length > 0,
+    proxies: HANDS_OUT.includes(role),
+    labels: role === "all" || role === "collect",
+  };
+  if (role === "all" || isHere[thing]) return;
+  const byRole = { proxies: "one of role serve", labels: "one of role collect" };
+  const decides = decider === "" ? "the one that decides" : decider;
+  const where = thing === "models" || thing === "cuts" ? decides : byRole[thing];
+  throw new LimenError("unavailable", `${thing}: this process is of role ${role}; ask ${where}`);
+}
+
 function show(status: StatusView, thing: Thing, name: string | undefined, format: Format): string {
+  checkPlace(status, thing);
   if (thing === "models") {
     const rows = pick(status.models, name, (model) => model.name);
     return formatRows(rows, MODEL_COLUMNS, format);

@@ -6,9 +6,9 @@ import { buildEnvoyInstall, type EnvoyInstall } from "../install/envoy.ts";
 import { checkHeader } from "../install/names.ts";
 import { openScorer } from "../table/row-scorer.ts";
 import { readFile } from "../table/vectors.ts";
+import { addressOption, parseAddress } from "./address.ts";
 import { type Format, outputOption } from "./output.ts";
 import { resolvePath } from "./paths.ts";
-import { parseAddress } from "./run-envoy.ts";
 
 const EXAMPLES = `
 Examples:
@@ -82,9 +82,9 @@ export function addInstallEnvoy(install: Command): void {
     .command("envoy")
     .description("a whole bootstrap for a plain Envoy")
     .requiredOption("--upstream <host:port>", "the application", parseAddress)
-    .option("--listen <host:port>", "where Envoy listens", parseAddress, at(10_000))
-    .option("--xds <host:port>", "the control service", parseAddress, at(18_000))
-    .option("--admin <host:port>", "Envoy's admin interface", parseAddress, at(9_901))
+    .addOption(addressOption("--listen", "where Envoy listens", at(10_000)))
+    .addOption(addressOption("--xds", "the control service", at(18_000)))
+    .addOption(addressOption("--admin", "Envoy's admin interface", at(9_901)))
     .addOption(
       new Option("--way <way>", "where tables come from")
         .choices(["xds", "file", "static"])

@@ -13,9 +13,9 @@ import {
 } from "../install/istio-options.ts";
 import { checkAbsolute, checkDnsLabel, checkHeader, parseLabels } from "../install/names.ts";
 import { readFile } from "../table/vectors.ts";
+import { addressOption } from "./address.ts";
 import { type Format, outputOption } from "./output.ts";
 import { resolvePath } from "./paths.ts";
-import { parseAddress } from "./run-envoy.ts";
 
 const WAYS: readonly IstioWay[] = [
   "google-grpc",
@@ -134,7 +134,7 @@ export function addInstallIstio(install: Command): void {
       new Option("--use <use...>", "which traffic of it").choices(USES).default(preset.uses),
     )
     .addOption(new Option("--way <way>", "how tables come").choices(WAYS).default(preset.way))
-    .option("--service <host:port>", "the control service", parseAddress, preset.service)
+    .addOption(addressOption("--service", "the control service", preset.service))
     .option("--control-namespace <name>", "of the control service", preset.controlNamespace)
     .option("--module <path>", "the built filter in the proxy; else it comes with each push")
     .option("--table <file>", "with --way istiod or file: the table, as limen table --out")

@@ -77,8 +77,10 @@ const VALUED = ["--server", "--token-file", "--ca"];
  * everything after the verb is Envoy's.
  */
 function hoistGlobals(args: readonly string[]): string[] {
-  const end = args.indexOf("envoy");
-  const own = end < 0 ? args : args.slice(0, end);
+  const isVerb = (word: string, at: number): boolean =>
+    !word.startsWith("-") && !VALUED.includes(args[at - 1] ?? "");
+  const verb = args.findIndex(isVerb);
+  const own = args[verb] === "envoy" ? args.slice(0, verb) : args;
   const front: string[] = [];
   const rest: string[] = [];
   for (let at = 0; at < own.length; at++) {
@@ -96,7 +98,10 @@ function usageLine(error: CommanderError, args: readonly string[]): string {
   if (error.code === "commander.unknownCommand" && LATER.includes(verb)) {
     return `limen: ${verb} is not in this version; "limen --help" lists what is`;
   }
-  const what = error.message.replace(/^error: /, "").replace(/\n/g, " ");
+  const isUnasked = error.code === "commander.help";
+  const what = isUnasked
+    ? `${verb}: give one of its commands`
+    : error.message.replace(/^error: /, "").replace(/\n/g, " ");
   const isVerb = verb !== "" && error.code !== "commander.unknownCommand";
   return `limen: ${what}; see "limen ${isVerb ? `${verb} ` : ""}--help"`;
 }

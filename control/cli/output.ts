@@ -45,6 +45,20 @@ function layOut(lines: readonly (readonly string[])[]): string {
     .join("\n");
 }
 
+/** Lines of words, none longer than the width unless one word is. */
+export function wrapText(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (line !== "" && longer.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = longer;
+  }
+  return [...lines, line];
+}
+
 /** Rows in a format; `whole` is what json and yaml print instead of the rows alone. */
 export function formatRows<Row>(
   rows: readonly Row[],

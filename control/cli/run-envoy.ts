@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import type { StatusView } from "../api/views.ts";
 import { type Closers, openClosers, openFolder } from "../demo/folder.ts";
 import { HOST, preferPort } from "../demo/ports.ts";
@@ -12,6 +12,7 @@ import { type Address, type BootstrapOptions, buildBootstrap } from "../envoy/bo
 import { startEcho } from "../envoy/echo.ts";
 import { type ResolvedEnvoy, resolveEnvoy } from "../envoy/resolve.ts";
 import { LimenError } from "../errors.ts";
+import { addressOption, parseAddress, writeAddress } from "./address.ts";
 import { callService } from "./client.ts";
 
 export type EnvoyFlags = { envoy?: boolean; envoyListen: Address; upstream?: Address };
@@ -31,28 +32,12 @@ const STOP_MS = 5_000;
 const FLUSH_MS = 100;
 const USUAL_SERVER = "127.0.0.1:18001";
 
-/** HOST:PORT of an option; an IPv6 host stands in brackets. */
-export function parseAddress(text: string): Address {
-  const [, host = "", port = ""] = /^(\[[0-9a-f:.]+\]|[^\s:/]+):(\d{1,5})$/i.exec(text) ?? [];
-  if (host === "" || Number(port) > 65_535) {
-    throw new InvalidArgumentError("HOST:PORT, like 127.0.0.1:8080");
-  }
-  return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
-}
-
-const write = ({ host, port }: Address): string =>
-  `${host.includes(":") ? `[${host}]` : host}:${port}`;
-
 /** The options of `run` that speak of Envoy. */
 export function addEnvoyFlags(command: Command): void {
   command
     .option("--envoy", "also start one Envoy, for local work")
-    .option("--envoy-listen <host:port>", "where that Envoy listens", parseAddress, LISTEN)
-    .option(
-      "--upstream <host:port>",
-      "where it sends requests; else a built-in echo",
-      parseAddress,
-    );
+    .addOption(addressOption("--envoy-listen", "where that Envoy listens", LISTEN))
+    .addOption(addressOption("--upstream", "where it sends requests; else a built-in echo"));
 }
 
 /** Without an upstream of the person's own two echoes show what arrives, and where. */
@@ -80,7 +65,7 @@ async function claimAddress(listen: Address): Promise<void> {
   if ((await preferPort(listen.port)) === listen.port) return;
   throw new LimenError(
     "unavailable",
-    `${write(listen)} is taken; stop the program that has it, or give another by --envoy-listen`,
+    `${writeAddress(listen)} is taken; stop the program that has it, or give another by --envoy-listen`,
   );
 }
 
@@ -135,12 +120,12 @@ async function startProcess(
 
 /** What a person at the terminal may do now. */
 export function describeTry(flags: EnvoyFlags, { http }: Addresses): string[] {
-  const url = `http://${write(flags.envoyListen)}/`;
+  const url = `http://${writeAddress(flags.envoyListen)}/`;
   const server = http === USUAL_SERVER ? "" : ` --server http://${http}`;
   return [
     `try  curl -s -A python-requests/2.32 ${url}`,
     flags.upstream
-      ? `     ${write(flags.upstream)} gets the tag as a header x-limen-...; no route looks at it`
+      ? `     ${writeAddress(flags.upstream)} gets the tag as a header x-limen-...; no route looks at it`
       : "     the answer shows the headers that arrived; tagged requests arrive at another upstream",
     `     limen apply --set bot.mode=tag${server}     (until then the model is in shadow)`,
     `     limen explain last${server}`,
@@ -172,7 +157,9 @@ export async function startLocalEnvoy(
       labelHeader: "x-limen-label",
     });
     closers.add(child.stop);
-    say(`Envoy ${envoy.version} on ${write(flags.envoyListen)}, admin on ${write(admin)}`);
+    say(
+      `Envoy ${envoy.version} on ${writeAddress(flags.envoyListen)}, admin on ${writeAddress(admin)}`,
+    );
     for (const line of describeTry(flags, service)) say(line);
     return { ended: child.over, close: closers.closeAll };
   } catch (thrown) {

@@ -20,6 +20,13 @@ export const PROXY_COLUMNS: readonly Column<ProxyView>[] = [
   { title: "workload", of: (proxy) => proxy.workload, wide: true },
 ];
 
+/** Roles that proxies get their tables from. */
+export const HANDS_OUT: readonly StatusView["role"][] = ["all", "serve"];
+/** Records go to processes that collect. */
+const SERVED_COLUMNS = PROXY_COLUMNS.filter(
+  ({ title }) => title !== "runs table" && title !== "last record",
+);
+
 type CutRow = {
   model: ModelView;
   segment: string;
@@ -78,21 +85,45 @@ function listOthers({ decider, refused }: StatusView): string[] {
   ];
 }
 
+function describeTable({ state, tableDigest, serial, pushedAt }: StatusView): string {
+  if (tableDigest === "") return "no table yet";
+  const now = state === "off" ? "OFF (base state everywhere; limen on)" : "live";
+  return `${now}, table ${tableDigest} serial ${serial}, pushed ${ago(pushedAt)}`;
+}
+
+/** What went through this process. A learner sees the numbers of a VM's records in its own
+ * partitions only, and one that decides knows of the others what they last wrote. */
+function describeLog({ role, log, models }: StatusView): string[] {
+  const { decisions, lost, duplicates, rejected, dropped, appended } = log;
+  if (role === "serve") return [];
+  if (role === "collect") return [`appended ${appended}, rejected ${rejected}, dropped ${dropped}`];
+  const rest = `duplicates ${duplicates}, rejected ${rejected}`;
+  if (role === "all") return [`decisions ${decisions}, lost ${lost}, ${rest}, dropped ${dropped}`];
+  if (models.length === 0) return [`decisions ${decisions} in its partitions, ${rest}`];
+  return [`decisions ${decisions}, lost at most ${lost}, ${rest}`];
+}
+
+/** Rows where this process has any; where it has its part and no rows, why. */
+function listParts(status: StatusView, format: Format): string[] {
+  const { role, proxies, models } = status;
+  const columns = role === "serve" ? SERVED_COLUMNS : PROXY_COLUMNS;
+  const known = formatRows(proxies, columns, format);
+  const none = "no proxy has connected yet";
+  return [
+    ...(HANDS_OUT.includes(role) ? ["", proxies.length === 0 ? none : known] : []),
+    ...(models.length > 0 ? ["", formatRows(listCuts(status), CUT_COLUMNS, format)] : []),
+  ];
+}
+
 /** The whole service on one screen. */
 export function formatStatus(status: StatusView, format: Format): string {
   if (format === "json" || format === "yaml") return formatRows([], [], format, status);
-  const { log } = status;
   const role = status.role === "all" ? "" : ` ${status.role}`;
   const lines = [
-    `limen ${status.version}${role}: ${status.state === "off" ? "OFF (base state everywhere; limen on)" : "live"}, table ${status.tableDigest} serial ${status.serial}, pushed ${ago(status.pushedAt)}`,
-    `decisions ${log.decisions}, lost ${log.lost}, duplicates ${log.duplicates}, rejected ${log.rejected}, dropped ${log.dropped}`,
+    `limen ${status.version}${role}: ${describeTable(status)}`,
+    ...describeLog(status),
     ...listOthers(status),
-    "",
-    status.proxies.length === 0
-      ? "no proxy has connected yet"
-      : formatRows(status.proxies, PROXY_COLUMNS, format),
-    "",
-    formatRows(listCuts(status), CUT_COLUMNS, format),
+    ...listParts(status, format),
   ];
   for (const model of status.models) {
     if (model.waiting !== null) lines.push("", `${model.name}: ${model.waiting}`);

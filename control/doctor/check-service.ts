@@ -26,6 +26,9 @@ function checkSeen(row: ProxyView | null, status: StatusView, proxy: DumpedProxy
   return fail(check, `${row.node} is known and not connected`, "see the check connection");
 }
 
+const SERVES = "name one of role serve by --server";
+const COLLECTS = "name one of role collect by --server";
+
 function checkTable(row: ProxyView, status: StatusView): Finding {
   const check = "table";
   const wanted = `wanted ${status.tableDigest} serial ${status.serial}`;
@@ -33,6 +36,7 @@ function checkTable(row: ProxyView, status: StatusView): Finding {
     const seen = `the proxy ACKed resource ${row.acked ?? "none"}, not ${status.resourceDigest}`;
     return fail(check, seen, `${wanted}: look at the check nacks, then "limen history"`);
   }
+  if (row.tableDigest === null && status.role === "serve") return ok(check, `ACKed, ${wanted}`);
   if (row.tableDigest === null) {
     return warn(check, `ACKed, ${wanted}; no record says so yet`, "send a request and ask again");
   }
@@ -52,8 +56,9 @@ function checkNacks(row: ProxyView): Finding {
   return warn(check, seen, 'it serves the last good one; "limen history" says why');
 }
 
-function checkRecords(row: ProxyView, now: number): Finding {
+function checkRecords(row: ProxyView, { role }: StatusView, now: number): Finding {
   const check = "records";
+  if (role === "serve") return skip(check, "records go to processes that collect", COLLECTS);
   if (row.lastRecordAt === null) {
     const todo = "send a request; if none comes, see access-log and the address of limen_als";
     return warn(check, "no record of this proxy has arrived since the service started", todo);
@@ -64,9 +69,16 @@ function checkRecords(row: ProxyView, now: number): Finding {
   return warn(check, seen, "is there traffic? if so see access-log, dropped and alive");
 }
 
-function checkLoss({ log }: StatusView): Finding {
+/** Only one process with all records knows which are missing: see `limen status`. */
+function checkLoss({ log, role }: StatusView): Finding {
   const check = "loss";
-  const { decisions, lost, dropped } = log;
+  const { decisions, lost, dropped, appended } = log;
+  if (role === "collect") {
+    if (dropped === 0) return ok(check, `it dropped none of ${appended} events`);
+    const todo = "is the event log away or slow? see the service's log";
+    return warn(check, `it dropped ${dropped} events; ${appended} are in the log`, todo);
+  }
+  if (role !== "all") return skip(check, `a process of role ${role} does not know it`, COLLECTS);
   if (lost + dropped === 0) return ok(check, `none of ${decisions} decisions is missing`);
   const seen = `${lost} records lost on the way and ${dropped} dropped, of ${decisions + lost}`;
   return warn(check, seen, "rates are counted from what came; see dropped, and the service's log");
@@ -87,17 +99,22 @@ export function checkService(
     return [first, ...SERVICE_CHECKS.map((check) => skip(check, "the service did not answer", ""))];
   }
   const state = status.state === "off" ? "off: base state everywhere" : "live";
-  const answers = `answers, version ${status.version}, ${state}`;
+  const role = status.role === "all" ? "" : ` role ${status.role},`;
+  const answers = `answers, version ${status.version},${role} ${state}`;
   const first =
     status.state === "off"
       ? warn("service", answers, '"limen on" ends it')
       : ok("service", answers);
   const row = findRow(status, proxy);
-  const findings = [first, checkSeen(row, status, proxy)];
+  const isElsewhere = status.role === "collect" || status.role === "learn";
+  const seen = isElsewhere
+    ? skip("seen", `a process of role ${status.role} serves no proxies`, SERVES)
+    : checkSeen(row, status, proxy);
+  const findings = [first, seen];
   if (!row) {
     const rest = SERVICE_CHECKS.filter((check) => check !== "seen" && check !== "loss");
     return [...findings, ...rest.map((check) => skip(check, "see seen", "")), checkLoss(status)];
   }
-  const own = [checkTable(row, status), checkNacks(row), checkRecords(row, now)];
+  const own = [checkTable(row, status), checkNacks(row), checkRecords(row, status, now)];
   return [...findings, ...own, checkLoss(status)];
 }

@@ -85,12 +85,12 @@ export function examine(evidence: Evidence): Finding[] {
     findings.push(...examineProxy(evidence, dumped));
   }
   if (status) findings.push(...checkService(status, dumped, now));
-  findings.push(
-    ...(probe
-      ? judgeProbe(probe, dumped?.tagRoutes ?? null)
-      : [skip("probe", "no request was sent", "give --probe URL, the proxy's listener")]),
-  );
-  return findings;
+  if (probe) return [...findings, ...judgeProbe(probe, dumped?.tagRoutes ?? null)];
+  if (proxy === null && status === null) return findings;
+  return [
+    ...findings,
+    skip("probe", "no request was sent", "give --probe URL, the proxy's listener"),
+  ];
 }
 
 const ORDER: readonly FindingState[] = ["fail", "warn", "skipped", "ok"];

@@ -1,7 +1,7 @@
 import { parse } from "csv-parse/sync";
 import { describe, expect, it } from "vitest";
 import { parse as parseYaml } from "yaml";
-import { type Column, formatRows } from "../../../control/cli/output.ts";
+import { type Column, formatRows, wrapText } from "../../../control/cli/output.ts";
 
 type Row = { name: string; n: number | null };
 const rows: readonly Row[] = [
@@ -12,6 +12,16 @@ const columns: readonly Column<Row>[] = [
   { title: "name", of: (row) => row.name },
   { title: "n", of: (row) => row.n, wide: true },
 ];
+
+describe("wrapText", () => {
+  it("fills lines up to the width", () => {
+    expect(wrapText("aa bb cc dd", 5)).toEqual(["aa bb", "cc dd"]);
+  });
+
+  it("leaves a word whole that is longer than the width", () => {
+    expect(wrapText("a bcdefgh i", 3)).toEqual(["a", "bcdefgh", "i"]);
+  });
+});
 
 describe("formatRows", () => {
   it("shows the wide columns only when asked", () => {

@@ -84,6 +84,27 @@ describe("checkService", () => {
     expect([found["seen"], found["table"]]).toEqual(["fail", "skipped"]);
   });
 
+  const roles: readonly [StatusView["role"], Partial<ProxyView> | null, object][] = [
+    ["serve", { tableDigest: null, lastRecordAt: null }, { records: "skipped", loss: "skipped" }],
+    ["collect", null, { seen: "skipped", table: "skipped", loss: "ok" }],
+    ["learn", null, { seen: "skipped", table: "skipped", loss: "skipped" }],
+  ];
+  it.each(roles)(
+    "blames a process of role %s for nothing that others do",
+    (role, proxy, wanted) => {
+      const found = states(checkService(aStatus(proxy, { role }), null, NOW));
+      expect(found).toMatchObject({ service: "ok", ...wanted });
+      expect(Object.values(found)).not.toContain("fail");
+    },
+  );
+
+  it("warns of events that a collector dropped", () => {
+    const log = { decisions: 0, lost: 0, duplicates: 0, rejected: 0, dropped: 4, appended: 9 };
+    expect(states(checkService(aStatus(null, { role: "collect", log }), null, NOW))["loss"]).toBe(
+      "warn",
+    );
+  });
+
   it("skips everything without a service", () => {
     const { service, ...rest } = states(checkService({ down: "no answer" }, null, NOW));
     expect([service, new Set(Object.values(rest))]).toEqual(["fail", new Set(["skipped"])]);
