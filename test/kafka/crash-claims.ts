@@ -78,22 +78,24 @@ export async function readTold(log: EventLog): Promise<Told> {
 export type Recorded = {
   /** Events in limen.decisions by node, copies too. */
   byNode: Map<string, number>;
-  /** Distinct records. */
+  /** Distinct records, and how many more their numbers say there were. */
   records: number;
+  missing: number;
   faults: string[];
 };
 
 /** Every decision was made by a table of the history, or by none. */
 export async function readRecorded(log: EventLog, told: Told): Promise<Recorded> {
   const byNode = new Map<string, number>();
-  const records = new Set<string>();
+  const records = new Map<string, Set<number>>();
   const unknown = new Map<string, number>();
   for (const { value } of await readTopic(log, "limen.decisions")) {
     if (value === null) continue;
     const { node, record } = fromBinary(DecisionSchema, value);
     byNode.set(node, (byNode.get(node) ?? 0) + 1);
     const bytes = Buffer.from(record);
-    records.add(`${node} ${bytes.toString("hex", 4, 16)}`);
+    const vm = `${node} ${bytes.readBigUInt64LE(8)}`;
+    records.set(vm, (records.get(vm) ?? new Set()).add(bytes.readUInt32LE(4)));
     const digest = bytes.toString("hex", 24, 32);
     if (digest === NO_TABLE || told.tables.has(digest)) continue;
     unknown.set(digest, (unknown.get(digest) ?? 0) + 1);
@@ -102,7 +104,12 @@ export async function readRecorded(log: EventLog, told: Told): Promise<Recorded>
     ([digest, count]) =>
       `${count} decisions by table ${digest}, ${told.passedBy.has(digest) ? "of a former decider" : "unknown"}`,
   );
-  return { byNode, records: records.size, faults };
+  const counts = { records: 0, missing: 0 };
+  for (const seqs of records.values()) {
+    counts.records += seqs.size;
+    counts.missing += Math.max(...seqs) - Math.min(...seqs) + 1 - seqs.size;
+  }
+  return { byNode, ...counts, faults };
 }
 
 /** Labels that were acknowledged, by their `at`, and are not in the topic. */

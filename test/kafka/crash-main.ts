@@ -17,7 +17,7 @@ const writeKills = (kills: Partial<Record<Victim, number>>): string =>
 function writeRun(result: CrashResult): string {
   const { seed, faults, kills, sent, records, lost, labels, tables, claims, cells, seconds } =
     result;
-  const counts = `${sent} requests, ${records} recorded, ${lost} lost, ${labels} labels, ${cells} cells`;
+  const counts = `${sent} requests, ${records} recorded, ${lost} lost, ${sent - records - lost} in the base state, ${labels} labels, ${cells} cells`;
   const story = `${tables} tables by ${claims} claims; killed ${writeKills(kills)}`;
   const verdict = faults.length === 0 ? "holds" : `FAILS: ${faults.join("; ")}`;
   return `seed ${seed}: ${verdict}; ${counts}; ${story}; ${seconds.toFixed(1)} s`;
