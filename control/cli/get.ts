@@ -4,7 +4,7 @@ import type { StatusView } from "../api/views.ts";
 import { LimenError } from "../errors.ts";
 import { callService, serverOf } from "./client.ts";
 import { type Column, type Format, formatRows, outputOption } from "./output.ts";
-import { CUT_COLUMNS, HANDS_OUT, listCuts, PROXY_COLUMNS } from "./status.ts";
+import { CUT_COLUMNS, HANDS_OUT, listCuts, proxyColumnsOf } from "./status.ts";
 
 const THINGS = ["models", "cuts", "proxies", "labels"] as const;
 type Thing = (typeof THINGS)[number];
@@ -55,12 +55,11 @@ function checkPlace({ role, decider, models }: StatusView, thing: Thing): void {
     models: models.length > 0,
     cuts: models.length > 0,
     proxies: HANDS_OUT.includes(role),
-    labels: role === "all" || role === "collect",
+    labels: models.length > 0,
   };
   if (role === "all" || isHere[thing]) return;
-  const byRole = { proxies: "one of role serve", labels: "one of role collect" };
   const decides = decider === "" ? "the one that decides" : decider;
-  const where = thing === "models" || thing === "cuts" ? decides : byRole[thing];
+  const where = thing === "proxies" ? "one of role serve" : decides;
   throw new LimenError("unavailable", `${thing}: this process is of role ${role}; ask ${where}`);
 }
 
@@ -73,7 +72,7 @@ function show(status: StatusView, thing: Thing, name: string | undefined, format
   if (thing === "proxies") {
     return formatRows(
       pick(status.proxies, name, (proxy) => proxy.node),
-      PROXY_COLUMNS,
+      proxyColumnsOf(status),
       format,
     );
   }

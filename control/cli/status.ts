@@ -9,7 +9,7 @@ const percent = (share: number | null): string =>
 const ago = (at: number | null): string =>
   at === null ? "never" : `${Math.max(0, Math.round((Date.now() - at) / 1000))} s ago`;
 
-export const PROXY_COLUMNS: readonly Column<ProxyView>[] = [
+const PROXY_COLUMNS: readonly Column<ProxyView>[] = [
   { title: "proxy", of: (proxy) => proxy.node },
   { title: "connected", of: (proxy) => (proxy.connected ? "yes" : "no") },
   { title: "acked", of: (proxy) => proxy.acked },
@@ -22,10 +22,10 @@ export const PROXY_COLUMNS: readonly Column<ProxyView>[] = [
 
 /** Roles that proxies get their tables from. */
 export const HANDS_OUT: readonly StatusView["role"][] = ["all", "serve"];
-/** Records go to processes that collect. */
-const SERVED_COLUMNS = PROXY_COLUMNS.filter(
-  ({ title }) => title !== "runs table" && title !== "last record",
-);
+const OF_RECORDS = ["runs table", "last record"];
+/** Records go to processes that collect: one that only serves knows nothing by them. */
+export const proxyColumnsOf = ({ role }: StatusView): readonly Column<ProxyView>[] =>
+  PROXY_COLUMNS.filter(({ title }) => role !== "serve" || !OF_RECORDS.includes(title));
 
 type CutRow = {
   model: ModelView;
@@ -106,8 +106,7 @@ function describeLog({ role, log, models }: StatusView): string[] {
 /** Rows where this process has any; where it has its part and no rows, why. */
 function listParts(status: StatusView, format: Format): string[] {
   const { role, proxies, models } = status;
-  const columns = role === "serve" ? SERVED_COLUMNS : PROXY_COLUMNS;
-  const known = formatRows(proxies, columns, format);
+  const known = formatRows(proxies, proxyColumnsOf(status), format);
   const none = "no proxy has connected yet";
   return [
     ...(HANDS_OUT.includes(role) ? ["", proxies.length === 0 ? none : known] : []),

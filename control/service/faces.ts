@@ -16,6 +16,7 @@ import { type Published, publishBase, readSecrets } from "../publish.ts";
 import type { Resource } from "../xds/resource.ts";
 import type { Deciding } from "./deciding.ts";
 import { readDecisions } from "./decisions.ts";
+import { viewLabels } from "./labels.ts";
 import { nameProcess, type Opened } from "./opened.ts";
 import type { Serving } from "./serving.ts";
 import { apply, cohortsOf, preview, type State, turn } from "./state.ts";
@@ -101,7 +102,7 @@ function status(parts: FaceParts): StatusView {
     proxies: serving ? viewProxies(serving.xds.proxies(), parts.last ?? new Map()) : [],
     models: state ? viewModels(state) : [],
     log: viewLog(states, collector),
-    labels: parts.labels?.view() ?? null,
+    labels: parts.labels?.view() ?? (state ? viewLabels(settings.labels, states, {}) : null),
     refused: parts.auth.refused(),
   };
   return viewStatus(view);

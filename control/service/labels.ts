@@ -71,13 +71,17 @@ function sumFates(states: readonly LearnState[]): { fates: Fates; accepted: numb
   return { fates, accepted };
 }
 
-function viewLabels(parts: LabelsParts, intake: LabelIntake): LabelsView | null {
-  const { settings, states } = parts;
+/** What became of labels in those partitions, and why posted ones were refused; null where no
+ * source is declared. */
+export function viewLabels(
+  settings: LabelSettings | null,
+  states: readonly LearnState[],
+  byReason: Readonly<Record<string, number>>,
+): LabelsView | null {
   if (!settings) return null;
   const { fates, accepted } = sumFates(states);
   const closed = states.flatMap(({ joining }) => [...(joining?.closed.values() ?? [])]);
   const silent = closed.filter(({ silence }) => silence !== "");
-  const byReason = intake.rejected();
   const rejected = Object.values(byReason).reduce((sum, n) => sum + n, 0);
   const came = fates.joined + fates.late;
   return {
@@ -110,7 +114,7 @@ function createLabels(parts: LabelsParts): Labels {
   });
   return {
     post: async (body, by) => intake.post(readLabelPost(body), by),
-    view: () => viewLabels(parts, intake),
+    view: () => viewLabels(settings, parts.states, intake.rejected()),
   };
 }
 
