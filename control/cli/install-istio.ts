@@ -65,7 +65,7 @@ function identityOf(options: Options): IstioIdentity {
 }
 
 /** The options of the generator; a word that is no name is refused with what to do. */
-export function readIstioOptions(options: Options): Partial<IstioOptions> {
+function readIstioOptions(options: Options): Partial<IstioOptions> {
   const { labelHeader, module, table } = options;
   return {
     name: checkDnsLabel("--name", options.name),
@@ -87,7 +87,7 @@ export function readIstioOptions(options: Options): Partial<IstioOptions> {
 }
 
 /** One list for programs, documents with comments for people; `kubectl apply` takes both. */
-export function writeManifests(manifests: readonly Manifest[], format: Format): string {
+function writeManifests(manifests: readonly Manifest[], format: Format): string {
   if (format === "yaml") return manifests.map(renderManifest).join("---\n");
   const items: readonly Json[] = manifests.flatMap(({ documents }) => documents);
   return `${JSON.stringify({ apiVersion: "v1", kind: "List", items }, null, 2)}\n`;

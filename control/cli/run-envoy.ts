@@ -16,7 +16,7 @@ import { addressOption, parseAddress, writeAddress } from "./address.ts";
 import { callService } from "./client.ts";
 
 export type EnvoyFlags = { envoy?: boolean; envoyListen: Address; upstream?: Address };
-export type LocalEnvoy = {
+type LocalEnvoy = {
   /** Resolves with what to say when Envoy ends by itself. */
   ended: Promise<string>;
   close(): Promise<void>;
@@ -119,7 +119,7 @@ async function startProcess(
 }
 
 /** What a person at the terminal may do now. */
-export function describeTry(flags: EnvoyFlags, { http }: Addresses): string[] {
+function describeTry(flags: EnvoyFlags, { http }: Addresses): string[] {
   const url = `http://${writeAddress(flags.envoyListen)}/`;
   const server = http === USUAL_SERVER ? "" : ` --server http://${http}`;
   return [
@@ -133,7 +133,7 @@ export function describeTry(flags: EnvoyFlags, { http }: Addresses): string[] {
 }
 
 /** Starts it and says how to try it; throws before anything is left running. */
-export async function startLocalEnvoy(
+async function startLocalEnvoy(
   service: Addresses,
   flags: EnvoyFlags,
   say: (line: string) => void,

@@ -3,12 +3,12 @@ import type { ProxyView, StatusView } from "../api/views.ts";
 import type { DumpedProxy } from "./dump.ts";
 import { type Finding, fail, ok, skip, warn } from "./finding.ts";
 
-export const SERVICE_CHECKS = ["seen", "table", "nacks", "records", "loss"] as const;
+const SERVICE_CHECKS = ["seen", "table", "nacks", "records", "loss"] as const;
 /** Envoy keeps entries back for a second, and a quiet proxy has none. */
 const SILENT_MS = 60_000;
 
 /** Of a service that shows all proxies, the one whose dump this is. */
-export function findRow(status: StatusView, proxy: DumpedProxy | null): ProxyView | null {
+function findRow(status: StatusView, proxy: DumpedProxy | null): ProxyView | null {
   if (proxy) return status.proxies.find(({ node }) => node === proxy.node) ?? null;
   return status.proxies.length === 1 ? (status.proxies[0] ?? null) : null;
 }

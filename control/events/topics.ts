@@ -58,7 +58,7 @@ export const CONFIG_NAMES = [
   "retention.bytes",
 ] as const;
 
-export const countPartitions = (topic: Topic, partitions: number): number =>
+const countPartitions = (topic: Topic, partitions: number): number =>
   PARTITIONED.includes(topic) ? partitions : 1;
 
 function retention(topic: Topic, partitions: number, options: TopicOptions) {

@@ -2,7 +2,7 @@ import { LimenError } from "../errors.ts";
 
 /** Says what fails of one thing that is tried again and again: once, until it works or fails in
  * another way; and that it works again. */
-export type SayOnce = {
+type SayOnce = {
   failed(thrown: unknown): void;
   worked(): void;
 };
