@@ -188,8 +188,10 @@ export function createFace(parts: FaceParts): ServiceFace {
     turn: (to, by) => turnTo(parts, to, by),
     labels: async (body, by) => {
       if (!parts.labels) {
-        const text = `labels: a process of role ${parts.role}; post them to one that collects`;
-        throw new LimenError("unavailable", text);
+        const isEarly = parts.role === "collect";
+        const role = `a process of role ${parts.role}; post them to one that collects`;
+        const why = isEarly ? "no table yet, which brings the key; try again" : role;
+        throw new LimenError("unavailable", `labels: ${why}`);
       }
       return parts.labels.post(body, by);
     },

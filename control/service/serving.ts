@@ -21,6 +21,8 @@ const WASM = join(INSTALLATION.root, "build", "limen.wasm");
 const DRAIN_MS = 200;
 /** Answers of many proxies to one push go into the log together. */
 const NOTE_MS = 20;
+/** Until answers that could not be written are tried again. */
+const NOTE_AGAIN_MS = 1_000;
 /** Answers held while the log is away; more are not in the history. */
 const NOTES_MAX = 10_000;
 /** A push reaches the log's readers in less than a second, and an idle look costs a millisecond. */
@@ -41,12 +43,13 @@ function readModule(): Uint8Array {
 }
 
 /** Writes what proxies answered into the history, together and in order; a log that is away is said
- * once and tried again with the next answer. */
+ * once and tried again. */
 function createNotes(history: History, say: (line: string) => void) {
   const writing = createSayOnce("writing answers of proxies", say);
   let waiting: NewHistoryEvent[] = [];
   let running: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
+  let isOver = false;
   const write = async (): Promise<void> => {
     const batch = waiting;
     if (batch.length === 0) return;
@@ -57,6 +60,7 @@ function createNotes(history: History, say: (line: string) => void) {
     } catch (thrown) {
       waiting = [...batch, ...waiting].slice(-NOTES_MAX);
       writing.failed(thrown);
+      if (!isOver) timer ??= setTimeout(() => void flush(), NOTE_AGAIN_MS);
     }
   };
   const flush = (): Promise<void> => {
@@ -66,7 +70,10 @@ function createNotes(history: History, say: (line: string) => void) {
     return running;
   };
   return {
-    flush,
+    end(): Promise<void> {
+      isOver = true;
+      return flush();
+    },
     add(event: NewHistoryEvent): void {
       waiting.push(event);
       timer ??= setTimeout(() => void flush(), NOTE_MS);
@@ -130,7 +137,7 @@ export async function startServing(
     },
     close: async () => {
       await xds.close({ drainMs: DRAIN_MS });
-      await notes.flush();
+      await notes.end();
     },
   };
 }
