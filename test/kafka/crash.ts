@@ -229,31 +229,39 @@ async function play({ roles, envoys }: Stage, kafka: TestKafka, plan: CrashPlan)
   return { traffic, kills, done, appended: await endWatching() };
 }
 
+const readLogs = ({ roles }: Stage): string =>
+  roles.running.map((one) => `--- ${one.name}\n${one.readLog()}`).join("\n");
+
+async function playAndJudge(stage: Stage, kafka: TestKafka, plan: CrashPlan) {
+  await waitForDecider(stage.roles);
+  const played = await play(stage, kafka, plan);
+  const { faults, told, compared, recorded, lost } = await judge(stage, played);
+  return {
+    kills: played.kills,
+    sent: played.traffic.sent,
+    records: recorded.records,
+    lost,
+    labels: played.traffic.acknowledged.length,
+    tables: told.tables.size,
+    claims: told.claims,
+    cells: compared.cells,
+    faults,
+  };
+}
+
+const NOTHING = { sent: 0, records: 0, lost: 0, labels: 0, tables: 0, claims: 0, cells: 0 };
+
 /** Plays the plan on a stage of its own; the broker is shared with the runs before it. */
 export async function runCrash(kafka: TestKafka, plan: CrashPlan): Promise<CrashResult> {
   const began = performance.now();
   const { seed, learners } = plan;
   const prefix = `crash-${seed}-${Date.now().toString(36)}.`;
   const stage = await openStage(kafka, { prefix, learners });
-  const { roles } = stage;
+  const failed = (thrown: Error) => ({ ...NOTHING, kills: {}, faults: [`${thrown.stack}`] });
   try {
-    await waitForDecider(roles);
-    const played = await play(stage, kafka, plan);
-    const { faults, told, compared, recorded, lost } = await judge(stage, played);
-    return {
-      seed,
-      kills: played.kills,
-      sent: played.traffic.sent,
-      records: recorded.records,
-      lost,
-      labels: played.traffic.acknowledged.length,
-      tables: told.tables.size,
-      claims: told.claims,
-      cells: compared.cells,
-      seconds: (performance.now() - began) / 1_000,
-      faults,
-      logs: roles.running.map((one) => `--- ${one.name}\n${one.readLog()}`).join("\n"),
-    };
+    const result = await playAndJudge(stage, kafka, plan).catch(failed);
+    const seconds = (performance.now() - began) / 1_000;
+    return { ...result, seed, seconds, logs: readLogs(stage) };
   } finally {
     await stage.close();
   }
