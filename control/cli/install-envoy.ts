@@ -2,7 +2,12 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Address } from "../envoy/bootstrap.ts";
 import { writeYaml } from "../envoy/files.ts";
 import { LimenError } from "../errors.ts";
-import { buildEnvoyInstall, type EnvoyInstall } from "../install/envoy.ts";
+import {
+  buildEnvoyInstall,
+  buildEnvoySecrets,
+  type EnvoyInstall,
+  type ProxyIdentity,
+} from "../install/envoy.ts";
 import { checkHeader } from "../install/names.ts";
 import { openScorer } from "../table/row-scorer.ts";
 import { readFile } from "../table/vectors.ts";
@@ -17,6 +22,8 @@ Examples:
   limen install envoy --upstream 127.0.0.1:3000 --tag x-limen-bot=bot --tagged 127.0.0.1:3001
   limen install envoy --upstream 127.0.0.1:3000 --way file --table /etc/limen/table.yaml
   limen install envoy --upstream 127.0.0.1:3000 --way static --table bot.table
+  limen install envoy --upstream app:3000 --xds limen:18000 --certificates /etc/limen/proxy --server-name limen.example > envoy.yaml
+  limen install envoy --upstream app:3000 --certificates /etc/limen/proxy --server-name limen.example --secret client
 
 Ways: xds, tables from a control service; file, a watched file as "limen table --ecds" writes it;
 static, the bytes of "limen table --out" for good.`;
@@ -34,6 +41,9 @@ type Options = {
   tag?: { header: string; value: string };
   tagged?: Address;
   labelHeader?: string;
+  certificates?: string;
+  serverName?: string;
+  secret?: "client" | "server";
   output: Format;
 };
 
@@ -55,13 +65,28 @@ function tableOf({ way, table, xds }: Options): EnvoyInstall["table"] {
   return { way, bytes };
 }
 
+function tlsOf({ certificates, serverName, secret, way }: Options): ProxyIdentity | null {
+  if (certificates === undefined && serverName === undefined) {
+    if (secret === undefined) return null;
+    throw new LimenError("usage", "--secret goes with --certificates and --server-name");
+  }
+  if (way !== "xds") throw new LimenError("usage", `--certificates: --way ${way} calls nobody`);
+  if (certificates !== undefined && serverName !== undefined) {
+    return { folder: certificates, serverName };
+  }
+  const text =
+    "--certificates and --server-name go together: whom the proxy is, and whom it trusts";
+  throw new LimenError("usage", text);
+}
+
 function runInstallEnvoy(options: Options): void {
   const { tag, tagged, node, cluster, labelHeader, way } = options;
   if ((tag === undefined) !== (tagged === undefined)) {
     throw new LimenError("usage", "--tag and --tagged go together: which tag, and where it goes");
   }
   const label = labelHeader ?? (way === "xds" ? "x-limen-label" : null);
-  const value = buildEnvoyInstall({
+  const tls = tlsOf(options);
+  const bootstrap = buildEnvoyInstall({
     node: { id: node, cluster },
     admin: options.admin,
     listen: options.listen,
@@ -70,7 +95,9 @@ function runInstallEnvoy(options: Options): void {
     wasm: options.wasm,
     labelHeader: label === null ? null : checkHeader("--label-header", label),
     table: tableOf(options),
+    tls,
   });
+  const value = tls && options.secret ? buildEnvoySecrets(tls)[options.secret] : bootstrap;
   const isJson = options.output === "json";
   process.stdout.write(isJson ? `${JSON.stringify(value, null, 2)}\n` : writeYaml(value));
 }
@@ -97,6 +124,17 @@ export function addInstallEnvoy(install: Command): void {
     .option("--tag <header=value>", "a tag that is routed elsewhere", parseTag)
     .option("--tagged <host:port>", "where requests with --tag go", parseAddress)
     .option("--label-header <name>", "response header that carries labels (way xds: x-limen-label)")
+    .option(
+      "--certificates <folder>",
+      "the proxy's certificate.pem, key.pem and ca.pem: mutual TLS",
+    )
+    .option("--server-name <name>", "DNS name or SPIFFE id in the service's certificate")
+    .addOption(
+      new Option(
+        "--secret <which>",
+        "print limen-client.yaml or limen-server.yaml, which belong into that folder",
+      ).choices(["client", "server"]),
+    )
     .addOption(outputOption(["yaml", "json"], "yaml"))
     .addHelpText("after", EXAMPLES)
     .action(runInstallEnvoy);

@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect } from "vitest";
 import type { HistoryView, StatusView } from "../../control/api/views.ts";
-import { buildSecrets } from "../../control/envoy/tls.ts";
+import { buildEnvoySecrets } from "../../control/install/envoy.ts";
 import { type Service, startService } from "../../control/service.ts";
 import { parseSettings } from "../../control/settings.ts";
-import { issueWorkload, writePem } from "../support/certificates.ts";
+import { issueWorkload } from "../support/certificates.ts";
 import { itOnEnvoy, waitFor } from "../support/envoy.ts";
 import {
   AWAY,
@@ -52,11 +52,15 @@ async function serve(ground: Ground): Promise<Service> {
 
 async function startShop(ground: Ground, { xds }: Service) {
   const pem = await issueWorkload(ground.authority, "shop", "web");
-  const files = writePem(join(ground.folder, "proxy"), "proxy", pem, ground.authority.certificate);
-  const secrets = buildSecrets({ ...files, serverName: "limen.test" });
+  const folder = join(ground.folder, "proxy");
+  mkdirSync(folder);
+  writeFileSync(join(folder, "certificate.pem"), pem.certificate);
+  writeFileSync(join(folder, "key.pem"), pem.key);
+  writeFileSync(join(folder, "ca.pem"), ground.authority.certificate);
+  const secrets = buildEnvoySecrets({ folder, serverName: "limen.test" });
   const put = (name: string, value: unknown): string => {
-    writeFileSync(join(ground.folder, name), JSON.stringify(value));
-    return join(ground.folder, name);
+    writeFileSync(join(folder, name), JSON.stringify(value));
+    return join(folder, name);
   };
   const address = { host: AWAY, port: Number(xds.split(":").at(-1)) };
   return startProxy({
@@ -68,7 +72,10 @@ async function startShop(ground: Ground, { xds }: Service) {
     xds: address,
     accessLog: address,
     accessLogFlushMs: 50,
-    tls: { client: put("client.json", secrets.client), server: put("server.json", secrets.server) },
+    tls: {
+      client: put("limen-client.yaml", secrets.client),
+      server: put("limen-server.yaml", secrets.server),
+    },
   });
 }
 

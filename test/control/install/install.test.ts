@@ -108,6 +108,7 @@ describe("parseLabels", () => {
 });
 
 const UPSTREAM = ["--upstream", "127.0.0.1:3000"];
+const MUTUAL = ["--certificates", "/e", "--server-name", "limen.a"];
 
 describe("limen install envoy", () => {
   it("prints a bootstrap with the addresses it is given", async () => {
@@ -140,7 +141,33 @@ describe("limen install envoy", () => {
     expect([names, out.includes("access_log")]).toEqual([["app"], false]);
   });
 
+  it("shows a certificate to the service and checks its name, by files that may change", async () => {
+    const { out } = await install("envoy", ...UPSTREAM, ...MUTUAL);
+    const { clusters } = parse(out).static_resources;
+    const paths = clusters.map((one: object) => [
+      ...new Set(JSON.stringify(one).match(/\/e\/limen-\w+\.yaml/g) ?? []),
+    ]);
+    const both = ["/e/limen-client.yaml", "/e/limen-server.yaml"];
+    expect(paths).toEqual([[], both, both]);
+  });
+
+  it("prints the two files of secrets that the bootstrap names", async () => {
+    const client = (await install("envoy", ...UPSTREAM, ...MUTUAL, "--secret", "client")).out;
+    said.out = "";
+    const server = (await install("envoy", ...UPSTREAM, ...MUTUAL, "--secret", "server")).out;
+    const [own, its] = [parse(client).resources[0], parse(server).resources[0]];
+    expect(own.tls_certificate.private_key.filename).toBe("/e/key.pem");
+    expect(its.validation_context.match_typed_subject_alt_names[0].matcher.exact).toBe("limen.a");
+  });
+
   const refused: readonly [string, string[], RegExp][] = [
+    ["a certificate without a name to check", [...UPSTREAM, ...MUTUAL.slice(0, 2)], /go together/],
+    ["a secret without a certificate", [...UPSTREAM, "--secret", "client"], /--secret goes with/],
+    [
+      "a certificate nobody is shown",
+      [...UPSTREAM, ...MUTUAL, "--way", "file", "--table", "/t"],
+      /--way file calls nobody/,
+    ],
     ["no upstream", [], /--upstream/],
     ["a way without its table", [...UPSTREAM, "--way", "static"], /--way static: give --table/],
     ["a table nobody reads", [...UPSTREAM, "--table", "t"], /--table goes with --way/],
