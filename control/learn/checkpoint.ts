@@ -28,7 +28,7 @@ import type { Slice } from "./cells.ts";
 import type { LabelledCohort } from "./join/close.ts";
 import { oldestNeeded } from "./join/state.ts";
 import type { Joining, Snapshot } from "./joining.ts";
-import { packCells } from "./pack.ts";
+import { writeCells } from "./pack.ts";
 import type { CohortCounts, LearnState } from "./state.ts";
 import { packLoss, packVms, splitVms } from "./vms.ts";
 
@@ -49,10 +49,10 @@ function countsRecord(state: LearnState, cohort: CohortCounts, slice: Slice): Ne
     cohort: BigInt(cohort.cohort),
     sliceMs,
     decisions: { from: cohort.from, to: cohort.to },
-    cells: packCells(slice.cells.values()),
   });
   const key = `counts/${partition}/${modelDigest}/${cohort.cohort}/${segment}`;
-  return record(partition, key, toBinary(CountsSchema, value));
+  const cells = writeCells(slice.cells.values());
+  return record(partition, key, Buffer.concat([toBinary(CountsSchema, value), cells]));
 }
 
 /** A closed cohort of labels: one record a slice, and one that says it is whole. */
@@ -67,10 +67,10 @@ function labelledRecords(partition: number, closed: LabelledCohort): NewEvent[] 
     labels,
   };
   const slices = [...closed.slices.values()].map(({ modelDigest, segment, cells }) => {
-    const packed = packCells(cells.values());
-    const value = create(CountsSchema, { ...shared, modelDigest, segment, cells: packed });
+    const value = create(CountsSchema, { ...shared, modelDigest, segment });
     const key = `labelled/${partition}/${modelDigest}/${closed.cohort}/${segment}`;
-    return record(partition, key, toBinary(CountsSchema, value));
+    const bytes = [toBinary(CountsSchema, value), writeCells(cells.values())];
+    return record(partition, key, Buffer.concat(bytes));
   });
   const numbers = { held: BigInt(held), seen: BigInt(seen), silence };
   const whole = create(LabelCohortSchema, { ...shared, ...numbers });

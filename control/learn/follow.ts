@@ -130,19 +130,15 @@ async function setPartitions(following: Following, partitions: readonly number[]
   for (const partition of partitions) await gain(following, partition);
 }
 
-/** Every partition gets its turn, also when another one fails. */
+/** All partitions at once: one folds while others wait for the log, or fail. */
 async function step({ followed }: Following): Promise<number> {
+  const live = followed.filter(({ fold }) => !fold.isDropped);
+  const steps = await Promise.allSettled(live.map(({ source }) => source.follow()));
   let folded = 0;
-  const errors: unknown[] = [];
-  for (const { source, fold } of followed) {
-    if (fold.isDropped) continue;
-    try {
-      folded += await source.follow();
-    } catch (thrown) {
-      errors.push(thrown);
-    }
+  for (const one of steps) {
+    if (one.status === "rejected") throw one.reason;
+    folded += one.value;
   }
-  if (errors.length > 0) throw errors[0];
   return folded;
 }
 

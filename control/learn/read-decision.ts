@@ -173,7 +173,8 @@ function readHeader(outcome: Uint8Array): string | undefined {
 /** A text that comes again and again: decoded once. */
 function createTexts<Value>(decode: (bytes: Uint8Array) => Value): (bytes: Uint8Array) => Value {
   const known = new Map<string, Value>();
-  return (bytes) => {
+  let [last, value]: [Uint8Array, Value | undefined] = [NO_BYTES, undefined];
+  const find = (bytes: Uint8Array): Value => {
     const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
     const found = known.get(key);
     if (found !== undefined) return found;
@@ -182,15 +183,27 @@ function createTexts<Value>(decode: (bytes: Uint8Array) => Value): (bytes: Uint8
     known.set(key, made);
     return made;
   };
+  return (bytes) => {
+    if (value !== undefined && isSame(bytes, last)) return value;
+    value = find(bytes);
+    last = bytes.slice();
+    return value;
+  };
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return true;
 }
 
 /** A text from these bytes; the one before is given again while they stay the same. */
 function createRepeated(from: number, length: number): (bytes: Uint8Array) => string {
   let [text, last] = ["", NO_BYTES];
   return (bytes) => {
-    let isSame = last.length > 0;
-    for (let at = 0; at < length && isSame; at++) isSame = bytes[from + at] === last[at];
-    if (isSame) return text;
+    let isRepeated = last.length > 0;
+    for (let at = 0; at < length && isRepeated; at++) isRepeated = bytes[from + at] === last[at];
+    if (isRepeated) return text;
     last = bytes.slice(from, from + length);
     text = "";
     for (const byte of last) text += HEX[byte];

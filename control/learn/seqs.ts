@@ -115,9 +115,38 @@ function retireOldest(seqs: Seqs): void {
   seqs.vms.delete(oldest[0]);
 }
 
-/** Takes the record (node, vm, seq) in; seq is the u32 of the record. */
-export function noteSeq(seqs: Seqs, node: string, vm: bigint, seq: number): Arrival {
-  const name = `${vm}/${node}`;
+/** Names of VMs by the low half of their number; it is nanoseconds, so they are seldom the same. */
+type Named = { node: string; high: number; vm: bigint; name: string };
+const NAMES_MAX = 2 * VMS_MAX;
+const names = new Map<number, Named>();
+
+function nameVm(node: string, low: number, high: number): Named {
+  const known = names.get(low);
+  if (known?.high === high && known.node === node) return known;
+  const vm = (BigInt(high) << 32n) | BigInt(low);
+  const made = { node, high, vm, name: `${vm}/${node}` };
+  if (names.size >= NAMES_MAX) names.clear();
+  names.set(low, made);
+  return made;
+}
+
+/** Takes the record (node, vm, seq) in, with the halves of vm; seq is the u32 of the record. */
+export function noteRecord(
+  seqs: Seqs,
+  node: string,
+  low: number,
+  high: number,
+  seq: number,
+): Arrival {
+  const { vm, name } = nameVm(node, low, high);
+  return noteNamed(seqs, name, node, vm, seq);
+}
+
+/** The same for a vm in one piece. */
+export const noteSeq = (seqs: Seqs, node: string, vm: bigint, seq: number): Arrival =>
+  noteNamed(seqs, `${vm}/${node}`, node, vm, seq);
+
+function noteNamed(seqs: Seqs, name: string, node: string, vm: bigint, seq: number): Arrival {
   const known = seqs.vms.get(name);
   if (!known) {
     seqs.vms.set(name, { node, vm, low: seq, high: seq, gaps: [], closedMissing: 0 });

@@ -17,7 +17,7 @@ import type { LabelSettings } from "./join/sources.ts";
 import { createJoining, type Joining, keepClosed, type Snapshot } from "./joining.ts";
 import { createDecisionReader, type DecisionReader, type PlainDecision } from "./read-decision.ts";
 import { isJson, type OpenLabel, openJson } from "./relay.ts";
-import { createSeqs, noteSeq, type Seqs } from "./seqs.ts";
+import { createSeqs, noteRecord, type Seqs } from "./seqs.ts";
 import { type KnownTables, modelNamesOf, type NamesOf, slicesOf } from "./tables.ts";
 
 export type { NamesOf, TableNames } from "./tables.ts";
@@ -287,7 +287,7 @@ export function foldEvent(state: LearnState, event: StoredEvent, namesOf: NamesO
   try {
     const decision = read(value);
     const { node, vmLow, vmHigh, seq } = decision;
-    const arrival = noteSeq(state.seqs, node, (BigInt(vmHigh) << 32n) | BigInt(vmLow), seq);
+    const arrival = noteRecord(state.seqs, node, vmLow, vmHigh, seq);
     if (arrival === "duplicate") state.counters.duplicates++;
     else if (arrival === "late") state.counters.late++;
     else countDecision(state, event, decision, namesOf);
