@@ -1,5 +1,6 @@
 /** `npm run bench -- NAME`: writes tables and charts into test/bench/results. */
 import { benchFilter } from "./filter.ts";
+import { benchKafka } from "./kafka.ts";
 import { benchKernel } from "./kernel.ts";
 import { benchLearn } from "./learn.ts";
 import { benchPush } from "./push.ts";
@@ -8,6 +9,7 @@ import { benchStreams } from "./streams.ts";
 
 const BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<boolean>>> = {
   filter: benchFilter,
+  kafka: benchKafka,
   kernel: benchKernel,
   learn: benchLearn,
   push: benchPush,

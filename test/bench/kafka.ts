@@ -1,0 +1,222 @@
+/** Roles on a real Kafka: rates as ratios, memory, and what they come to at other rates.
+ * `npm run bench -- kafka [--full] [DECISIONS]`. */
+import { writeFileSync } from "node:fs";
+import { startTestKafka } from "../support/broker.ts";
+import { drawChart } from "./chart.ts";
+import { describeMachine, readLoad, summarize, writeReport } from "./figures.ts";
+import { LABEL_EACH } from "./kafka-load.ts";
+import { type MemoryPoint, measureMemory, ROLES } from "./kafka-memory.ts";
+import {
+  BATCH_EVENTS,
+  CONTENDERS,
+  type Contender,
+  measureTopic,
+  openStage,
+  PARTITIONS,
+  type Round,
+  runDecider,
+  runLearner,
+  runRounds,
+  SEGMENTS,
+  sizeOf,
+} from "./kafka-rounds.ts";
+import type { Constants } from "./kafka-sizing.ts";
+import { showConstants, showSizing } from "./kafka-tables.ts";
+
+const [ROUNDS, WARM] = [9, 2];
+const [DECISIONS, MEMORY_QUICK, MEMORY_FULL] = [200_000, 400_000, 10_000_000];
+const LEARNER_MIN = 0.35;
+const COLLECTOR_MIN = 0.6;
+/** The middle of the last quarter against that of the second one: W is full then, and heaps grown. */
+const GROWTH_MAX = 1.1;
+
+const NAMES: Readonly<Record<Contender, string>> = {
+  learner: "learner: decoded, joined, counted, checkpointed",
+  rawRead: "`kafkajs`, eachBatch",
+  javaRead: "Java, `kafka-consumer-perf-test`",
+  collector: "collector: bytes of messages to acknowledged appends",
+  rawWrite: "`kafkajs`, idempotent producer",
+  javaWrite: "Java, `kafka-producer-perf-test`",
+};
+
+type Rates = Readonly<Record<Contender, number>>;
+
+const ratesOf = (rounds: readonly Round[], contender: Contender): number[] =>
+  rounds.filter((one) => one.contender === contender).map(({ perSecond }) => perSecond);
+
+const medianOf = (values: readonly number[]): number => summarize(values).median;
+
+const listMedians = (rounds: readonly Round[]): Rates =>
+  Object.fromEntries(CONTENDERS.map((one) => [one, medianOf(ratesOf(rounds, one))])) as Rates;
+
+/** Of the same round, least and most. */
+function spreadOf(rounds: readonly Round[], own: Contender, beside: Contender): string {
+  const [ours, theirs] = [ratesOf(rounds, own), ratesOf(rounds, beside)];
+  const ratios = ours.map((rate, at) => rate / (theirs[at] ?? Number.NaN));
+  return `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`;
+}
+
+function showRates(rounds: readonly Round[], rates: Rates): string[][] {
+  const beside = (one: Contender): Contender =>
+    one === "collector" || one === "javaWrite" || one === "rawWrite" ? "rawWrite" : "rawRead";
+  const least = { learner: LEARNER_MIN, collector: COLLECTOR_MIN };
+  return CONTENDERS.map((one) => {
+    const all = ratesOf(rounds, one);
+    const ratio = rates[one] / rates[beside(one)];
+    const must = Object.hasOwn(least, one) ? `${least[one as "learner" | "collector"]}` : "";
+    const cpu = medianOf(rounds.filter(({ contender }) => contender === one).map((r) => r.cpuUs));
+    return [
+      NAMES[one],
+      rates[one].toFixed(0),
+      `${Math.min(...all).toFixed(0)} to ${Math.max(...all).toFixed(0)}`,
+      one.startsWith("java") ? "" : cpu.toFixed(1),
+      ratio.toFixed(2),
+      spreadOf(rounds, one, beside(one)),
+      must,
+    ];
+  });
+}
+
+/** Middle of a role's memory over a quarter of the points. */
+function quarterOf(points: readonly MemoryPoint[], role: (typeof ROLES)[number], at: number) {
+  const size = points.length / 4;
+  return medianOf(points.slice(at * size, (at + 1) * size).map(({ mb }) => mb[role]));
+}
+
+function drawMemory(points: readonly MemoryPoint[]): void {
+  const most = Math.max(...points.flatMap(({ mb }) => ROLES.map((role) => mb[role])));
+  const colors = { collect: "#306090", learn: "#b03060", serve: "#3a8040" };
+  const chart = drawChart({
+    title: "Resident memory of the roles on Kafka",
+    x: "decisions",
+    y: "MB",
+    top: Math.ceil(most / 100) * 100,
+    lines: ROLES.map((role) => ({
+      name: role,
+      color: colors[role],
+      points: points.map(({ decisions, mb }) => [decisions, mb[role]] as const),
+    })),
+  });
+  writeFileSync(new URL("results/kafka-memory.svg", import.meta.url), chart);
+  const lines = points.map(({ decisions, pushes, seconds, mb }) =>
+    [decisions, pushes, seconds.toFixed(1), ...ROLES.map((role) => mb[role].toFixed(1))].join(","),
+  );
+  const head = `decisions,pushes,seconds,${ROLES.map((role) => `${role}_mb`).join(",")}`;
+  const text = `${[head, ...lines].join("\n")}\n`;
+  writeFileSync(new URL("results/kafka-memory.csv", import.meta.url), text);
+}
+
+function showMemory(points: readonly MemoryPoint[]): string {
+  const last = points.at(-1);
+  const rows = ROLES.map((role) => {
+    const [early, late] = [quarterOf(points, role, 1), quarterOf(points, role, 3)];
+    const ends = [points[0]?.mb[role] ?? 0, last?.mb[role] ?? 0];
+    const cells = [...ends, early, late].map((mb) => mb.toFixed(0));
+    return `| \`${role}\` | ${cells.join(" | ")} | ${(late / early).toFixed(3)} |`;
+  });
+  return [
+    "| role | MB, first | last | second quarter | last quarter | ratio |\n|---|---|---|---|---|---|",
+    ...rows,
+  ].join("\n");
+}
+
+const isFlat = (points: readonly MemoryPoint[]): boolean =>
+  ROLES.every((role) => quarterOf(points, role, 3) <= quarterOf(points, role, 1) * GROWTH_MAX);
+
+type Measured = {
+  count: number;
+  rounds: Round[];
+  points: MemoryPoint[];
+  constants: Constants;
+};
+
+async function measure(count: number, memory: number): Promise<Measured | null> {
+  const kafka = await startTestKafka();
+  if (!kafka) return null;
+  try {
+    const { stage, spanMs } = await openStage(kafka, count);
+    const rounds = await runRounds(stage, ROUNDS, WARM);
+    const before = measureTopic(stage, "read-limen.counts");
+    await runLearner(stage);
+    const countsBytes = measureTopic(stage, "read-limen.counts") - before;
+    const decider = await runDecider(stage);
+    const runs = ROUNDS + WARM + 1;
+    const records = decider.records / runs;
+    const rates = listMedians(rounds);
+    const { entryBytes } = sizeOf(stage);
+    const decisionBytes = measureTopic(stage, "read-limen.decisions") / count;
+    const labelBytes = measureTopic(stage, "read-limen.labels") / (count / LABEL_EACH);
+    await stage.close();
+    const points = await measureMemory(kafka, memory);
+    const constants: Constants = {
+      collectorPerSecond: rates.collector,
+      learnerPerSecond: rates.learner,
+      deciderPerSecond: (1_000 * decider.records) / decider.took,
+      brokerPerSecond: rates.javaWrite,
+      entryBytes,
+      decisionBytes,
+      labelBytes,
+      labelShare: 1 / LABEL_EACH,
+      countsRecords: records / PARTITIONS / (spanMs / 1_000),
+      countsBytes: countsBytes / records,
+      collectorBytes: quarterOf(points, "collect", 3) * 2 ** 20,
+      learnerBytes: quarterOf(points, "learn", 3) * 2 ** 20,
+      heldBytes: 80,
+    };
+    return { count, rounds, points, constants };
+  } finally {
+    await kafka.remove();
+  }
+}
+
+function report({ count, rounds, points, constants }: Measured, loads: string): void {
+  const rates = listMedians(rounds);
+  const last = points.at(-1);
+  drawMemory(points);
+  writeReport({
+    name: "kafka",
+    title: "Roles on Kafka",
+    about: [
+      `One real broker (Apache Kafka of \`control/kafka\`, one node, \`acks=all\`, ${PARTITIONS} partitions), ${count} decisions of ${SEGMENTS} segments a round, a label for one in ${LABEL_EACH}. All contenders take turns, in another order each round; ${WARM} rounds to warm up, then ${ROUNDS}. Made by \`npm run bench -- kafka\`.`,
+      `${describeMachine()}; load average ${loads}. The broker and everything else share these cores.`,
+    ],
+    rows: [
+      ["what", "a second, median", "least to most", "CPU us each", "ratio", "by round", "at least"],
+      ...showRates(rounds, rates),
+    ],
+    notes: [
+      "Ratios are of medians, to `kafkajs` doing the same way: reading `limen.decisions`, or sending keys and values of the same decisions in batches of the same size. CPU is that of this process, without the broker.",
+      `The learner is \`openKafkaLog\` and \`createLearner\` as \`limen run learn\` has them: labels of a source in the settings, a checkpoint a second of log time, written to \`limen.counts\`. The topic was filled at 20,000 decisions a second. The collector's service is fed messages of 40 entries as gRPC gives them, without HTTP/2 and its network; appends are of ${BATCH_EVENTS} events. Java's tools count from the first fetch and send; their start is left out, their warming up is not.`,
+      "## Memory",
+      `\`limen run collect\`, \`learn\` and \`serve\` as processes of their own, ${last?.decisions ?? 0} decisions by gRPC in ${last?.seconds.toFixed(0)} s, labels by HTTP, ${last?.pushes ?? 0} tables pushed and acknowledged. ![chart](kafka-memory.svg)`,
+      showMemory(points),
+      "## At other rates: arithmetic, not a measurement",
+      showConstants(constants),
+      showSizing(constants),
+    ],
+    values: [
+      ["round", "contender", "per_second", "cpu_us"],
+      ...rounds.map(({ round, contender, perSecond, cpuUs }) => [
+        round,
+        contender,
+        perSecond.toFixed(0),
+        cpuUs.toFixed(2),
+      ]),
+    ],
+  });
+}
+
+/** `kafka [--full] [DECISIONS]`: DECISIONS a round; `--full` for 10^7 in the memory part. */
+export async function benchKafka(args: readonly string[]): Promise<boolean> {
+  const before = readLoad();
+  const count = Number(args.find((one) => /^\d+$/.test(one)) ?? DECISIONS);
+  const measured = await measure(count, args.includes("--full") ? MEMORY_FULL : MEMORY_QUICK);
+  if (!measured) return true;
+  report(measured, `${before} before, ${readLoad()} after`);
+  const rates = listMedians(measured.rounds);
+  const isFast =
+    rates.learner >= LEARNER_MIN * rates.rawRead &&
+    rates.collector >= COLLECTOR_MIN * rates.rawWrite;
+  // The short run ends before W is full.
+  return isFast && (!args.includes("--full") || isFlat(measured.points));
+}
