@@ -77,25 +77,23 @@ async function listDecisions(log: EventLog): Promise<HandDecision[]> {
   return list;
 }
 
+function readLabel({ time, key, value }: StoredEvent, settings: HandSettings): HandLabel[] {
+  // JSON counts by the event that the learner makes of it.
+  if (value?.[0] === 0x7b) return [];
+  const stored = fromBinary(LabelSchema, value ?? new Uint8Array());
+  const affected = settings.affected[stored.source];
+  if (stored.kind !== 0 || affected === undefined) return [];
+  const { label, model, record } = stored;
+  if (label !== 1 && label !== 2) return [];
+  const id = Buffer.from(key ?? []).toString("hex");
+  return [
+    { id, record: record ? `${record.vm}/${record.seq}` : null, time, label, model, affected },
+  ];
+}
+
 async function listLabels(log: EventLog, settings: HandSettings): Promise<HandLabel[]> {
-  const list: HandLabel[] = [];
-  for (const { time, key, value } of await readEvery(log, "limen.labels")) {
-    // JSON counts by the event that the learner makes of it.
-    if (value?.[0] === 0x7b) continue;
-    const stored = fromBinary(LabelSchema, value ?? new Uint8Array());
-    const affected = settings.affected[stored.source];
-    if (stored.kind !== 0 || affected === undefined) continue;
-    if (stored.label !== 1 && stored.label !== 2) continue;
-    list.push({
-      id: Buffer.from(key ?? []).toString("hex"),
-      record: stored.record ? `${stored.record.vm}/${stored.record.seq}` : null,
-      time,
-      label: stored.label,
-      model: stored.model,
-      affected,
-    });
-  }
-  return list;
+  const events = await readEvery(log, "limen.labels");
+  return events.flatMap((event) => readLabel(event, settings));
 }
 
 /** A label before its decision waits, when no decision of the id came earlier within W. */
