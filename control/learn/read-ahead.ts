@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { EventLog, StoredEvent, Topic } from "../events/log.ts";
 
 /** Events of one topic and partition, read a page ahead. */
@@ -48,7 +49,10 @@ function readPage({ log, topic, partition, next }: ReadAhead): Promise<StoredEve
 async function takePage(ahead: ReadAhead): Promise<StoredEvent[]> {
   const early = await ahead.coming?.catch(() => []);
   ahead.coming = undefined;
-  return early?.length ? early : readPage(ahead);
+  if (!early?.length) return readPage(ahead);
+  // It was there already: whatever else this process does has its turn between two pages.
+  await nextTurn();
+  return early;
 }
 
 /** Reads a page when all that was read is taken. A full one has another behind it: that is on its

@@ -134,17 +134,20 @@ function reindex(held: Held): void {
 }
 
 type Numbers = Int32Array | Uint32Array | Float64Array | Uint16Array | Uint8Array;
+/** An array of the ring with so many places for each entry. */
+type Lane = { array: Numbers; stride: number };
 
-/** Copies the entries [first, end), each of `width` places here and `stride` there. */
-function moveEntries(
-  { first, end }: Held,
-  from: { array: Numbers; mask: number; stride: number },
-  to: { array: Numbers; mask: number; stride: number },
-): void {
-  const width = Math.min(from.stride, to.stride);
-  for (let n = first; n < end; n++) {
-    const [source, target] = [(n & from.mask) * from.stride, (n & to.mask) * to.stride];
-    for (let at = 0; at < width; at++) to.array[target + at] = from.array[source + at] ?? 0;
+/** Copies the entries [first, end), as many at once as lie in one piece here and there. */
+function moveEntries({ first, end }: Held, from: Lane, to: Lane): void {
+  const [here, there] = [from, to].map(({ array, stride }) => array.length / stride);
+  const isAlike = from.stride === to.stride;
+  for (let n = first; n < end; ) {
+    const [source, target] = [n % (here ?? 1), n % (there ?? 1)];
+    const piece = Math.min(end - n, (here ?? 1) - source, (there ?? 1) - target);
+    const length = isAlike ? piece : 1;
+    const at = source * from.stride;
+    to.array.set(from.array.subarray(at, at + length * from.stride), target * to.stride);
+    n += length;
   }
 }
 
@@ -152,17 +155,14 @@ function moveEntries(
 function grow(held: Held, capacity: number, stride: number): void {
   const old = { ...held };
   Object.assign(held, allocate(capacity, stride));
-  const [from, to] = [old, held].map(({ mask }) => ({ mask, stride: 1 })) as [Place, Place];
   for (const name of PER_ENTRY) {
-    moveEntries(held, { ...from, array: old[name] }, { ...to, array: held[name] });
+    moveEntries(held, { array: old[name], stride: 1 }, { array: held[name], stride: 1 });
   }
   for (const name of PER_SCORE) {
-    const wide = { ...from, stride: old.stride, array: old[name] };
-    moveEntries(held, wide, { ...to, stride, array: held[name] });
+    moveEntries(held, { array: old[name], stride: old.stride }, { array: held[name], stride });
   }
   reindex(held);
 }
-type Place = { mask: number; stride: number };
 
 /** Takes an entry's room at the end; its place in the arrays. Fill it in, then `indexEntry`. */
 export function addEntry(held: Held, scores: number): number {
