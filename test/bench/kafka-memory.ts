@@ -17,6 +17,7 @@ const WINDOW_S = 10;
 /** Of the load: what is sent may go on while the learner is less than BEHIND_MAX behind. */
 const LOOK_MS = 100;
 const ACK_MS = 5;
+const [TRIES_MAX, RETRY_MS] = [20, 1_000];
 const CATCH_UP_MS = 300_000;
 
 export const ROLES = ["collect", "learn", "serve"] as const;
@@ -75,15 +76,25 @@ function followTables(serve: RoleProcess) {
   return { acked: () => acked, close };
 }
 
+/** Asks again while the machine is too busy to answer in time. */
+async function patiently<Value>(ask: () => Promise<Value>): Promise<Value> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await ask();
+    } catch (thrown) {
+      if (tries === TRIES_MAX) throw thrown;
+      await pause(RETRY_MS);
+    }
+  }
+}
+
 async function postLabels(collect: RoleProcess, from: number, to: number): Promise<void> {
   const ids = Array.from({ length: to - from }, (_, at) => from + at);
   const spoken = ids.filter((id) => id % LABEL_EACH === 7);
   for (let at = 0; at < spoken.length; at += LABELS_POSTED) {
     const some = spoken.slice(at, at + LABELS_POSTED);
-    await collect.post(
-      "/v1/labels",
-      some.map((id) => ({ requestId: requestIdOf(id), label: id % 3 === 0 ? 1 : 0 })),
-    );
+    const labels = some.map((id) => ({ requestId: requestIdOf(id), label: id % 3 === 0 ? 1 : 0 }));
+    await patiently(() => collect.post("/v1/labels", labels));
   }
 }
 
@@ -102,7 +113,7 @@ async function catchUp(learn: RoleProcess, decisions: number): Promise<void> {
 async function pushTables(decider: RoleProcess, from: number): Promise<void> {
   for (let push = from; push < from + PUSHES_EACH; push++) {
     const audit = 0.02 + ((push % 100) + 1) / 10_000;
-    await decider.post("/v1/apply", { set: { "bot.audit": audit } });
+    await patiently(() => decider.post("/v1/apply", { set: { "bot.audit": audit } }));
   }
 }
 

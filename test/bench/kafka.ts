@@ -4,26 +4,22 @@ import { writeFileSync } from "node:fs";
 import { startTestKafka } from "../support/broker.ts";
 import { drawChart } from "./chart.ts";
 import { describeMachine, readLoad, summarize, writeReport } from "./figures.ts";
+import { BATCH_EVENTS, PARTITIONS, SEGMENTS } from "./kafka-contenders.ts";
 import { LABEL_EACH } from "./kafka-load.ts";
 import { type MemoryPoint, measureMemory, ROLES } from "./kafka-memory.ts";
 import {
-  BATCH_EVENTS,
   CONTENDERS,
   type Contender,
   measureTopic,
   openStage,
-  PARTITIONS,
   type Round,
-  runDecider,
-  runLearner,
+  runOnce,
   runRounds,
-  SEGMENTS,
-  sizeOf,
 } from "./kafka-rounds.ts";
 import type { Constants } from "./kafka-sizing.ts";
 import { showConstants, showSizing } from "./kafka-tables.ts";
 
-const [ROUNDS, WARM] = [9, 2];
+const [ROUNDS, WARM] = [7, 1];
 const [DECISIONS, MEMORY_QUICK, MEMORY_FULL] = [200_000, 400_000, 10_000_000];
 const LEARNER_MIN = 0.35;
 const COLLECTOR_MIN = 0.6;
@@ -125,6 +121,7 @@ const isFlat = (points: readonly MemoryPoint[]): boolean =>
 
 type Measured = {
   count: number;
+  spanMs: number;
   rounds: Round[];
   points: MemoryPoint[];
   constants: Constants;
@@ -134,24 +131,22 @@ async function measure(count: number, memory: number): Promise<Measured | null> 
   const kafka = await startTestKafka();
   if (!kafka) return null;
   try {
-    const { stage, spanMs } = await openStage(kafka, count);
+    const stage = await openStage(kafka, count);
     const rounds = await runRounds(stage, ROUNDS, WARM);
     const before = measureTopic(stage, "read-limen.counts");
-    await runLearner(stage);
+    await runOnce(stage, "learner");
     const countsBytes = measureTopic(stage, "read-limen.counts") - before;
-    const decider = await runDecider(stage);
-    const runs = ROUNDS + WARM + 1;
-    const records = decider.records / runs;
+    const decider = await runOnce(stage, "decider");
+    const records = decider.done / (ROUNDS + WARM + 1);
     const rates = listMedians(rounds);
-    const { entryBytes } = sizeOf(stage);
+    const { entryBytes, spanMs } = stage;
     const decisionBytes = measureTopic(stage, "read-limen.decisions") / count;
     const labelBytes = measureTopic(stage, "read-limen.labels") / (count / LABEL_EACH);
-    await stage.close();
     const points = await measureMemory(kafka, memory);
     const constants: Constants = {
       collectorPerSecond: rates.collector,
       learnerPerSecond: rates.learner,
-      deciderPerSecond: (1_000 * decider.records) / decider.took,
+      deciderPerSecond: (1_000 * decider.done) / decider.took,
       brokerPerSecond: rates.javaWrite,
       entryBytes,
       decisionBytes,
@@ -163,13 +158,13 @@ async function measure(count: number, memory: number): Promise<Measured | null> 
       learnerBytes: quarterOf(points, "learn", 3) * 2 ** 20,
       heldBytes: 80,
     };
-    return { count, rounds, points, constants };
+    return { count, spanMs, rounds, points, constants };
   } finally {
     await kafka.remove();
   }
 }
 
-function report({ count, rounds, points, constants }: Measured, loads: string): void {
+function report({ count, spanMs, rounds, points, constants }: Measured, loads: string): void {
   const rates = listMedians(rounds);
   const last = points.at(-1);
   drawMemory(points);
@@ -185,8 +180,8 @@ function report({ count, rounds, points, constants }: Measured, loads: string): 
       ...showRates(rounds, rates),
     ],
     notes: [
-      "Ratios are of medians, to `kafkajs` doing the same way: reading `limen.decisions`, or sending keys and values of the same decisions in batches of the same size. CPU is that of this process, without the broker.",
-      `The learner is \`openKafkaLog\` and \`createLearner\` as \`limen run learn\` has them: labels of a source in the settings, a checkpoint a second of log time, written to \`limen.counts\`. The topic was filled at 20,000 decisions a second. The collector's service is fed messages of 40 entries as gRPC gives them, without HTTP/2 and its network; appends are of ${BATCH_EVENTS} events. Java's tools count from the first fetch and send; their start is left out, their warming up is not.`,
+      "Ratios are of medians, to `kafkajs` doing the same way: reading `limen.decisions`, or sending keys and values of the same decisions in batches of the same size. Each is a process of its own; CPU is that of the process, without the broker.",
+      `The learner is \`openKafkaLog\` and \`createLearner\` as \`limen run learn\` has them: labels of a source in the settings, a checkpoint a second of log time, written to \`limen.counts\`. The topic was filled at ${((1_000 * count) / spanMs).toFixed(0)} decisions a second, so that checkpoints are as dense as in a learner that is busy; of a slower topic there are more of them for each decision. The collector's service is fed messages of 40 entries as gRPC gives them, without HTTP/2 and its network; appends are of ${BATCH_EVENTS} events. Java's tools count from the first fetch and send; their start is left out, their warming up is not.`,
       "## Memory",
       `\`limen run collect\`, \`learn\` and \`serve\` as processes of their own, ${last?.decisions ?? 0} decisions by gRPC in ${last?.seconds.toFixed(0)} s, labels by HTTP, ${last?.pushes ?? 0} tables pushed and acknowledged. ![chart](kafka-memory.svg)`,
       showMemory(points),
