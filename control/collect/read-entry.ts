@@ -35,6 +35,11 @@ type Cursor = { bytes: Uint8Array; at: number; end: number };
 /** A varint below 2^31; all else is odd. */
 function readVarint(cursor: Cursor): number {
   const { bytes } = cursor;
+  const first = bytes[cursor.at] ?? 0xff;
+  if (first < 0x80 && cursor.at < cursor.end) {
+    cursor.at++;
+    return first;
+  }
   let value = 0;
   for (let shift = 0; shift < 35 && cursor.at < cursor.end; shift += 7) {
     const byte = bytes[cursor.at++] ?? 0;

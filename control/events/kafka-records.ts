@@ -33,6 +33,11 @@ type Reader = { bytes: Buffer; at: number };
 
 /** Zigzag; exact to 53 bits. */
 function readVarint(reader: Reader): number {
+  const first = reader.bytes[reader.at] ?? 0xff;
+  if (first < 0x80) {
+    reader.at++;
+    return first % 2 === 0 ? first / 2 : -(first + 1) / 2;
+  }
   let value = 0;
   for (let scale = 1; ; scale *= 128) {
     const byte = reader.bytes.readUInt8(reader.at++);

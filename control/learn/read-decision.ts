@@ -55,6 +55,11 @@ type Cursor = { bytes: Uint8Array; at: number };
 /** A varint of 32 bits; the bits above are let go. -1 when the bytes end in it. */
 function readVarint(cursor: Cursor): number {
   const { bytes } = cursor;
+  const first = bytes[cursor.at] ?? 0xff;
+  if (first < 0x80) {
+    cursor.at++;
+    return first;
+  }
   let value = 0;
   for (let shift = 0; shift < 70; shift += 7) {
     const byte = bytes[cursor.at++];
