@@ -1,6 +1,6 @@
 /** Roles on a real Kafka: rates as ratios, memory, and what they come to at other rates.
- * `npm run bench -- kafka [--full] [DECISIONS]`. */
-import { writeFileSync } from "node:fs";
+ * `npm run bench -- kafka [--full | --rates] [DECISIONS]`. */
+import { readFileSync, writeFileSync } from "node:fs";
 import { startTestKafka } from "../support/broker.ts";
 import { drawChart } from "./chart.ts";
 import { describeMachine, readLoad, summarize, writeReport } from "./figures.ts";
@@ -116,6 +116,21 @@ function showMemory(points: readonly MemoryPoint[]): string {
   ].join("\n");
 }
 
+/** Of the run before: the csv that it left. */
+function readMemory(): MemoryPoint[] {
+  const text = readFileSync(new URL("results/kafka-memory.csv", import.meta.url), "utf8");
+  return text
+    .trim()
+    .split("\n")
+    .slice(1)
+    .map((line) => {
+      const [decisions = 0, pushes = 0, seconds = 0, collect = 0, learn = 0, serve = 0] = line
+        .split(",")
+        .map(Number);
+      return { decisions, pushes, seconds, mb: { collect, learn, serve } };
+    });
+}
+
 const isFlat = (points: readonly MemoryPoint[]): boolean =>
   ROLES.every((role) => quarterOf(points, role, 3) <= quarterOf(points, role, 1) * GROWTH_MAX);
 
@@ -127,6 +142,7 @@ type Measured = {
   constants: Constants;
 };
 
+/** `memory` 0: the one of the run before stands. */
 async function measure(count: number, memory: number): Promise<Measured | null> {
   const kafka = await startTestKafka();
   if (!kafka) return null;
@@ -142,7 +158,7 @@ async function measure(count: number, memory: number): Promise<Measured | null> 
     const { entryBytes, spanMs } = stage;
     const decisionBytes = measureTopic(stage, "read-limen.decisions") / count;
     const labelBytes = measureTopic(stage, "read-limen.labels") / (count / LABEL_EACH);
-    const points = await measureMemory(kafka, memory);
+    const points = memory > 0 ? await measureMemory(kafka, memory) : readMemory();
     const constants: Constants = {
       collectorPerSecond: rates.collector,
       learnerPerSecond: rates.learner,
@@ -201,11 +217,15 @@ function report({ count, spanMs, rounds, points, constants }: Measured, loads: s
   });
 }
 
-/** `kafka [--full] [DECISIONS]`: DECISIONS a round; `--full` for 10^7 in the memory part. */
+/**
+ * `kafka [--full | --rates] [DECISIONS]`: DECISIONS a round; `--full` for 10^7 in the memory part,
+ * `--rates` without that part, which stays as it was.
+ */
 export async function benchKafka(args: readonly string[]): Promise<boolean> {
   const before = readLoad();
   const count = Number(args.find((one) => /^\d+$/.test(one)) ?? DECISIONS);
-  const measured = await measure(count, args.includes("--full") ? MEMORY_FULL : MEMORY_QUICK);
+  const memory = args.includes("--full") ? MEMORY_FULL : MEMORY_QUICK;
+  const measured = await measure(count, args.includes("--rates") ? 0 : memory);
   if (!measured) return true;
   report(measured, `${before} before, ${readLoad()} after`);
   const rates = listMedians(measured.rounds);
@@ -213,5 +233,6 @@ export async function benchKafka(args: readonly string[]): Promise<boolean> {
     rates.learner >= LEARNER_MIN * rates.rawRead &&
     rates.collector >= COLLECTOR_MIN * rates.rawWrite;
   // The short run ends before W is full.
-  return isFast && (!args.includes("--full") || isFlat(measured.points));
+  const isLong = (measured.points.at(-1)?.decisions ?? 0) >= MEMORY_FULL;
+  return isFast && (!isLong || isFlat(measured.points));
 }
