@@ -6,6 +6,7 @@ import { applyNewest, createMirror, holdRecord, type Mirror } from "./apply-coun
 import type { Cell, Slice, SliceName } from "./cells.ts";
 import { placesOf, readRecord } from "./counts-records.ts";
 import type { LabelSettings } from "./join/sources.ts";
+import { KEEP, type Kept, shareKept } from "./kept.ts";
 import { type CohortCounts, createState, type LearnState, type OnScored } from "./state.ts";
 
 export type CountsFollowerOptions = {
@@ -13,8 +14,8 @@ export type CountsFollowerOptions = {
   /** As the learners have them: what they write of others is left aside. */
   sliceMs?: number;
   labels?: LabelSettings;
-  /** Of each partition; as of the learner. */
-  keepScored?: number;
+  /** What of closed cohorts stays in memory; KEEP unless said. */
+  keep?: Kept;
   /** Told of the scored decisions of each cohort that closes after `isCurrent`: cohorts of a
    * partition in their order, decisions within one in an order that is drawn, the same each time. */
   onScored?: OnScored;
@@ -106,9 +107,9 @@ function applyEnded({ options, mirrors, places }: Following, isPast: boolean): v
 }
 
 function mirrorOf(options: CountsFollowerOptions, partition: number): Mirror {
-  const { log, labels, sliceMs = 1_000, keepScored = 100_000 } = options;
+  const { log, labels, sliceMs = 1_000, keep = KEEP } = options;
   const { hasOneClock } = log;
-  const settings = { partition, sliceMs, keepScored, checkpointMs: 0, hasOneClock };
+  const settings = { partition, sliceMs, ...shareKept(log, keep), checkpointMs: 0, hasOneClock };
   return createMirror(createState({ ...settings, ...(labels && { labels }) }));
 }
 

@@ -3,6 +3,7 @@ import { LimenError } from "../errors.ts";
 import type { EventLog } from "../events/log.ts";
 import { createFold, type Fold, type Source } from "./fold.ts";
 import type { LabelSettings } from "./join/sources.ts";
+import { KEEP, type Kept, shareKept } from "./kept.ts";
 import { createOneClock } from "./one-clock.ts";
 import type { OpenLabel } from "./relay.ts";
 import { restoreState } from "./restore.ts";
@@ -16,9 +17,8 @@ export type LearnerOptions = {
   sliceMs?: number;
   /** At least this much of the log's time between checkpoints; 5 s unless said. */
   checkpointMs?: number;
-  /** Scored decisions whose cohorts stay in memory; 100,000 unless said: 10 / share of the smallest
-   * objective. */
-  keepScored?: number;
+  /** What of closed cohorts stays in memory; KEEP unless said. */
+  keep?: Kept;
   /** Labels are joined; without it decisions are only counted. */
   labels?: LabelSettings;
   /** Reads labels that come as JSON; without it they are rejected. */
@@ -55,7 +55,6 @@ const POLL_MS = 50;
 const RETRY_MS = 1_000;
 const SLICE_MS = 1_000;
 const CHECKPOINT_MS = 5_000;
-const KEEP_SCORED = 100_000;
 
 type Followed = { partition: number; fold: Fold; source: Source };
 
@@ -84,7 +83,7 @@ async function followPartition(options: LearnerOptions, partition: number): Prom
     hasOneClock: log.hasOneClock,
     sliceMs: options.sliceMs ?? SLICE_MS,
     checkpointMs: options.checkpointMs ?? CHECKPOINT_MS,
-    keepScored: options.keepScored ?? KEEP_SCORED,
+    ...shareKept(log, options.keep ?? KEEP),
     ...(options.labels && { labels: options.labels }),
     ...(options.openLabel && { openLabel: options.openLabel }),
     ...(options.holdMax !== undefined && { holdMax: options.holdMax }),

@@ -24,6 +24,8 @@ export type Joining = {
   /** Closed cohorts, ascending; the oldest go when their cells are too many. */
   closed: Map<number, LabelledCohort>;
   closedCells: number;
+  /** Cells of closed cohorts in memory, at the most; the newest cohort stays whatever it holds. */
+  keepCells: number;
   /** Closed and not in a checkpoint yet. */
   unsaved: LabelledCohort[];
   /** The fold as it was before the first decision of a cohort, ascending: where replay may begin. */
@@ -42,6 +44,7 @@ type JoiningSettings = {
   sliceMs: number;
   labels: LabelSettings;
   holdMax?: number;
+  keepCells: number;
 };
 
 /** A join with nothing in it. */
@@ -59,6 +62,7 @@ export function createJoining(settings: JoiningSettings): Joining {
     counted: { decisions: 0n, labels: 0n },
     closed: new Map(),
     closedCells: 0,
+    keepCells: settings.keepCells,
     unsaved: [],
     snapshots: [],
     origin: {
@@ -72,9 +76,6 @@ export function createJoining(settings: JoiningSettings): Joining {
     },
   };
 }
-
-/** Cells of closed cohorts in memory, at the most: about 30 MB. */
-const CLOSED_CELLS_MAX = 300_000;
 
 function sizeOf({ slices }: Cells): number {
   let size = 0;
@@ -90,7 +91,7 @@ export function keepClosed(joining: Joining, closed: LabelledCohort): void {
   joining.closed.set(closed.cohort, closed);
   joining.closedCells += sizeOf(closed);
   for (const [cohort, oldest] of joining.closed) {
-    if (joining.closedCells <= CLOSED_CELLS_MAX || cohort === closed.cohort) return;
+    if (joining.closedCells <= joining.keepCells || cohort === closed.cohort) return;
     joining.closed.delete(cohort);
     joining.closedCells -= sizeOf(oldest);
   }

@@ -47,6 +47,8 @@ export type FoldSettings = {
   checkpointMs: number;
   /** Closed cohorts stay in memory while the newer ones hold fewer scored decisions than this. */
   keepScored: number;
+  /** Cells of closed cohorts of labels that stay in memory. */
+  keepCells: number;
   /** As of the log; true unless said. */
   hasOneClock?: boolean;
   /** Labels are joined; without it decisions are only counted. */

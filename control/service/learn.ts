@@ -5,6 +5,7 @@ import type { EventLog } from "../events/log.ts";
 import type { History } from "../history/history.ts";
 import { createLearner, type Learner } from "../learn/follow.ts";
 import { createCountsFollower } from "../learn/follow-counts.ts";
+import { KEEP_NONE } from "../learn/kept.ts";
 import { type Deciding, openDeciding } from "./deciding.ts";
 import { createFace } from "./faces.ts";
 import { createOpener } from "./labels.ts";
@@ -140,6 +141,8 @@ export async function startLearn(opened: Opened): Promise<Started> {
     partitions: [],
     sliceMs: settings.cohortMs,
     checkpointMs: CHECKPOINT_MS,
+    // Its decider goes by limen.counts.
+    keep: KEEP_NONE,
     ...(settings.labels && { labels: settings.labels }),
     openLabel: createOpener(opened),
     onCheckpoint: (partition, next) => {

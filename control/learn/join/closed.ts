@@ -73,18 +73,25 @@ export function joinParts(
   };
 }
 
-/** What one partition gave is asked for again and again, and final. */
-const KNOWN = new WeakMap<LabelledCohort, Map<string, JoinedCohort | null>>();
+type Known = {
+  parts: readonly LabelledCohort[];
+  byModel: Map<string, JoinedCohort | null>;
+};
+/** By the first part: what partitions gave is final, and asked for again and again. */
+const KNOWN = new WeakMap<LabelledCohort, Known>();
 
 function joinOnce(parts: readonly LabelledCohort[], modelDigest: string, isAbsence: boolean) {
-  const [only, other] = parts;
-  if (!only || other) return joinParts(parts, modelDigest, isAbsence);
-  const known = KNOWN.get(only) ?? new Map<string, JoinedCohort | null>();
-  KNOWN.set(only, known);
-  const found = known.get(modelDigest);
+  const [first] = parts;
+  if (!first) return null;
+  let known = KNOWN.get(first);
+  if (known?.parts.length !== parts.length || known.parts.some((one, at) => one !== parts[at])) {
+    known = { parts, byModel: new Map() };
+    KNOWN.set(first, known);
+  }
+  const found = known.byModel.get(modelDigest);
   if (found !== undefined) return found;
   const made = joinParts(parts, modelDigest, isAbsence);
-  known.set(modelDigest, made);
+  known.byModel.set(modelDigest, made);
   return made;
 }
 

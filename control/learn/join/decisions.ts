@@ -5,7 +5,7 @@ import { addEntry, findNewest, type Held, indexEntry, thinFrom } from "./held.ts
 import { joinWaiting, type Spoken, setLabel } from "./labels.ts";
 import { armOf, markArm } from "./marks.ts";
 import { isWatched, type LabelSource, readOutcomeLabel } from "./sources.ts";
-import { count, type HeldCohort, type JoinState, note } from "./state.ts";
+import { count, type HeldCohort, type JoinState, note, TABLES_MIN } from "./state.ts";
 
 /** Of the room of a cohort, what is for the audit slice and what explores. */
 const AUDIT_SHARE = 0.75;
@@ -42,9 +42,29 @@ const ownLabel = ({ affectedByTag }: LabelSource, label: 1 | 2): Spoken => ({
   affectedByTag,
 });
 
+/** Numbers the tables anew that entries still name. */
+function forgetTables(join: JoinState): void {
+  const { held: ring, tables } = join;
+  join.tables = [];
+  join.tableNumbers.clear();
+  const numbers = new Map<number, number>();
+  for (let n = ring.first; n < ring.end; n++) {
+    const at = n & ring.mask;
+    const former = ring.table[at] ?? 0;
+    const table = tables[former];
+    if (table && !numbers.has(former)) {
+      join.tableNumbers.set(table.digest, join.tables.length);
+      numbers.set(former, join.tables.push(table) - 1);
+    }
+    ring.table[at] = numbers.get(former) ?? 0;
+  }
+  join.tablesMax = Math.max(TABLES_MIN, 2 * join.tables.length);
+}
+
 function numberTable(join: JoinState, digest: string, models: readonly string[]): number {
   const found = join.tableNumbers.get(digest);
   if (found !== undefined) return found;
+  if (join.tables.length >= join.tablesMax) forgetTables(join);
   join.tableNumbers.set(digest, join.tables.length);
   return join.tables.push({ digest, models }) - 1;
 }

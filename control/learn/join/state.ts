@@ -69,6 +69,8 @@ export type JoinState = {
   /** Digests, and names of models, by the number that entries carry. */
   tables: { digest: string; models: readonly string[] }[];
   tableNumbers: Map<string, number>;
+  /** With more than these, those of which nothing is held are let go: twice as many as were left. */
+  tablesMax: number;
   fates: Fates;
   /** Label events and labels on decisions that were taken in. */
   accepted: number;
@@ -82,6 +84,9 @@ export type JoinState = {
   skips: Skips;
 };
 
+/** Names of so many tables are kept whatever is held. */
+export const TABLES_MIN = 256;
+
 export function createJoin(settings: JoinSettings): JoinState {
   return {
     settings,
@@ -91,6 +96,7 @@ export function createJoin(settings: JoinSettings): JoinState {
     time: 0,
     tables: [],
     tableNumbers: new Map(),
+    tablesMax: TABLES_MIN,
     fates: createFates(),
     accepted: 0,
     isCounting: true,

@@ -18,6 +18,7 @@ const SETTINGS: FoldSettings = {
   sliceMs: 1_000,
   checkpointMs: 1_000,
   keepScored: Number.POSITIVE_INFINITY,
+  keepCells: Number.POSITIVE_INFINITY,
 };
 
 /** VMs with gaps of some thousand seqs each. */

@@ -4,6 +4,7 @@ import { listHistograms } from "../../../control/learn/alert.ts";
 import { createLearner, type Learner } from "../../../control/learn/follow.ts";
 import { type CountsFollower, createCountsFollower } from "../../../control/learn/follow-counts.ts";
 import { listClosedCohorts } from "../../../control/learn/join/closed.ts";
+import { KEEP } from "../../../control/learn/kept.ts";
 import { measureLoss } from "../../../control/learn/seqs.ts";
 import type { LearnState } from "../../../control/learn/state.ts";
 import { aDecision, namesOf } from "../../support/decisions.ts";
@@ -25,17 +26,16 @@ const moment = fc.oneof(
 );
 type Moment = typeof moment extends fc.Arbitrary<infer One> ? One : never;
 
-function start(partitions = PARTITIONS, keepScored = 100_000) {
+function start(partitions = PARTITIONS, keep = KEEP) {
   const clock = { now: 1_000_000 };
   const log = createSkewedLog(partitions, () => clock.now);
   const told: number[] = [];
-  const open = () =>
-    createLearner({ log, namesOf, checkpointMs: 1_000, labels: LABELS, keepScored });
+  const open = () => createLearner({ log, namesOf, checkpointMs: 1_000, labels: LABELS, keep });
   const follow = () =>
     createCountsFollower({
       log,
       labels: LABELS,
-      keepScored,
+      keep,
       onScored: (_, bin) => void told.push(bin),
     });
   return { clock, log, told, open, follow, next: 0 };
@@ -154,19 +154,29 @@ describe("createCountsFollower", () => {
     expect(follower.states[0]?.counters.decisions).toBeGreaterThan(2);
   });
 
-  it("keeps no more cohorts than were asked for", async () => {
-    const stage = start(1, 10);
+  it.each([1, 2, 5])("keeps no more than was asked for over %i partitions", async (partitions) => {
+    const keep = { scored: 20, cells: 10 };
+    const stage = start(partitions, keep);
     const learner = await stage.open();
     const follower = stage.follow();
-    for (let seq = 0; seq < 60; seq++) {
+    for (let seq = 0; seq < 120; seq++) {
       stage.clock.now += 1_000;
-      await stage.log.append([aDecision({ seq })]);
+      const key = new Uint8Array(new BigUint64Array([BigInt(seq)]).buffer);
+      await stage.log.append([{ ...aDecision({ seq }), key, partition: seq % partitions }]);
       while ((await learner.step()) > 0);
       await learner.tick(stage.clock.now);
       await follower.step();
     }
-    expect(follower.states[0]?.cohorts.size).toBeLessThanOrEqual(11);
-    expect(follower.states[0]?.cohorts.size).toBeGreaterThan(5);
+    for (const { states } of [learner, follower]) {
+      // One decision a cell. What is open, and what goes only when more comes, is one a partition.
+      const free = states.flatMap(({ cohorts }) => [...cohorts.values()]);
+      const scored = free.reduce((sum, one) => sum + one.scored, 0);
+      expect(scored).toBeLessThanOrEqual(keep.scored + 2 * partitions);
+      expect(scored).toBeGreaterThan(keep.scored / 2);
+      const cells = states.reduce((sum, { joining }) => sum + (joining?.closedCells ?? 0), 0);
+      expect(cells).toBeLessThanOrEqual(keep.cells);
+      expect(cells).toBeGreaterThan(keep.cells / 2);
+    }
   });
 });
 

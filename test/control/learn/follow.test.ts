@@ -69,7 +69,7 @@ describe("createLearner", () => {
       fc.asyncProperty(sent, fc.array(fc.nat(80), { maxLength: 5 }), async (list, stops) => {
         const clock = { now: 1_000_000 };
         const log = createMemoryLog({ now: () => clock.now });
-        const options = { log, namesOf, checkpointMs: 2_000, keepScored: 30 };
+        const options = { log, namesOf, checkpointMs: 2_000, keep: { scored: 30, cells: 0 } };
         for (const stop of stops.map((at) => at % list.length)) {
           await fill(log, clock, list.splice(0, stop));
           const abandoned = await createLearner(options);

@@ -19,7 +19,13 @@ import {
 } from "../../support/decisions.ts";
 import { createMemoryLog } from "../../support/memory-log.ts";
 
-const settings = { partition: 0, sliceMs: 1_000, checkpointMs: 5_000, keepScored: 1_000 };
+const settings = {
+  partition: 0,
+  sliceMs: 1_000,
+  checkpointMs: 5_000,
+  keepScored: 1_000,
+  keepCells: 0,
+};
 
 async function fold(events: readonly { time: number; event: NewEvent }[]): Promise<LearnState> {
   let now = 0;

@@ -21,7 +21,7 @@ const moment = fc.oneof(
   { weight: 1, arbitrary: fc.record({ what: fc.constant("restart" as const), who }) },
 );
 type Moment = typeof moment extends fc.Arbitrary<infer One> ? One : never;
-type Options = Pick<Parameters<typeof createLearner>[0], "labels" | "keepScored">;
+type Options = Pick<Parameters<typeof createLearner>[0], "labels" | "keep">;
 
 async function stepToEnd(learner: Learner): Promise<LearnState> {
   while ((await learner.step()) > 0);
@@ -80,7 +80,7 @@ describe("two learners of one partition", () => {
   it("leave a log from which the state of one that never stopped is restored", async () => {
     await fc.assert(
       fc.asyncProperty(moments, async (list) => {
-        const own = { keepScored: 20 };
+        const own = { keep: { scored: 20, cells: 1_000 } };
         const { state, log } = await finish(await play(list, own));
         const whole = await foldAnew(log, own);
         for (const part of ["counters", "statuses", "seqs", "next", "open"] as const) {
