@@ -75,6 +75,11 @@ const BY_SERVICE = {
 /** Seen from the folder in which Envoy is started, as the module is. */
 const TABLE_FILE = { path: "envoy/file/table.yaml", folder: "envoy/file" };
 
+/** Envoy checks the clusters that a listener names when it reads the listener, and not later. */
+const ORDER = `A route to a new cluster: move clusters.yaml, wait until "curl 127.0.0.1:9901/clusters" names the
+# cluster, then move listeners.yaml. Too early it is refused (listener_manager.lds.update_rejected),
+# the last listener serves on, and Envoy tries again only when a file is moved there again.`;
+
 type Example = { file: string; says: string; value: Json };
 
 function listExamples(): Example[] {
@@ -95,17 +100,17 @@ function listExamples(): Example[] {
     },
     {
       file: "lds.yaml",
-      says: "As xds.yaml, with listeners and application clusters out of the files in envoy/lds.",
+      says: `As xds.yaml, with listeners and application clusters out of the files in envoy/lds.\n# ${ORDER}`,
       value: dynamic.bootstrap,
     },
     {
       file: "lds/listeners.yaml",
-      says: "Listeners of envoy/lds.yaml.",
+      says: "Listeners of envoy/lds.yaml, which says in which order the two files are to be moved.",
       value: dynamic.listeners,
     },
     {
       file: "lds/clusters.yaml",
-      says: "Clusters of the applications of envoy/lds.yaml.",
+      says: "Clusters of the applications of envoy/lds.yaml; move a new one here before the listener.",
       value: dynamic.clusters,
     },
     {

@@ -1,5 +1,6 @@
 // Listeners, clusters and the table as files, on a real Envoy: each is taken, and taken anew when a
-// file is moved onto it.
+// file is moved onto it. Envoy reads listeners and clusters in no certain order, so what a listener
+// names has to be there before it.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -142,6 +143,40 @@ function arrangeDynamic(seen: { options?: BootstrapOptions }) {
   };
 }
 
+/** A proxy that tags by a pushed table, and the files that send what is tagged to another place. */
+async function startWithOther() {
+  const seen: { options?: BootstrapOptions } = {};
+  const { control, envoy } = await setStage({ arrange: arrangeDynamic(seen) });
+  await push(control, resourceOf(someTable()));
+  await waitForUpstream(envoy, "bots");
+  const other = await startApplication("other");
+  const { options } = seen;
+  if (!options) throw new Error("no bootstrap was arranged");
+  const lds = join(folder, "lds");
+  const upstreams = [...options.upstreams, other];
+  const tagRoutes = [{ ...TAG_ROUTE, upstream: "other" }];
+  const { clusters, listeners } = buildDynamic({ ...options, upstreams, tagRoutes }, lds);
+  return {
+    envoy,
+    moveClusters: () => moveIntoPlace(join(lds, "clusters.yaml"), writeYaml(clusters)),
+    moveListeners: () => moveIntoPlace(join(lds, "listeners.yaml"), writeYaml(listeners)),
+  };
+}
+
+/** As envoy/README.md has it: Envoy's page of clusters names those that routes may name. */
+function waitForCluster(envoy: RunningEnvoy, name: string) {
+  return waitFor(`cluster ${name}`, async () =>
+    (await envoy.readAdmin("/clusters")).includes(`\n${name}::`) ? true : null,
+  );
+}
+
+function waitForRefusal(envoy: RunningEnvoy) {
+  return waitFor("Envoy to refuse the listener", async () => {
+    const stats = await envoy.readStats("^listener_manager.lds.update_rejected$");
+    return (stats["listener_manager.lds.update_rejected"] ?? 0) > 0 ? true : null;
+  });
+}
+
 describe("listeners and clusters in files", () => {
   itOnEnvoy("serve, with a filter that takes its table from the service", async () => {
     const { control, envoy } = await setStage({ arrange: arrangeDynamic({}) });
@@ -150,24 +185,32 @@ describe("listeners and clusters in files", () => {
     await waitForUpstream(envoy, "bots");
   });
 
-  itOnEnvoy("change when files are moved onto them, and the pushed table stays", async () => {
-    const seen: { options?: BootstrapOptions } = {};
-    const { control, envoy } = await setStage({ arrange: arrangeDynamic(seen) });
-    await push(control, resourceOf(someTable()));
-    await waitForUpstream(envoy, "bots");
-    const other = await startApplication("other");
-    const { options } = seen;
-    if (!options) throw new Error("no bootstrap was arranged");
-    const changed = buildDynamic(
-      {
-        ...options,
-        upstreams: [...options.upstreams, other],
-        tagRoutes: [{ ...TAG_ROUTE, upstream: "other" }],
-      },
-      join(folder, "lds"),
-    );
-    moveIntoPlace(join(folder, "lds", "clusters.yaml"), writeYaml(changed.clusters));
-    moveIntoPlace(join(folder, "lds", "listeners.yaml"), writeYaml(changed.listeners));
+  itOnEnvoy("change when the cluster is there before its listener; the table stays", async () => {
+    const { envoy, moveClusters, moveListeners } = await startWithOther();
+    moveClusters();
+    await waitForCluster(envoy, "other");
+    moveListeners();
+    await waitForUpstream(envoy, "other");
+  });
+
+  itOnEnvoy(
+    "keep the last listener when one is moved before its cluster, and count it",
+    async () => {
+      const { envoy, moveListeners } = await startWithOther();
+      moveListeners();
+      await waitForRefusal(envoy);
+      expect(await upstreamOf(envoy)).toBe("bots");
+      expect(envoy.readLog()).toContain("route: unknown cluster 'other'");
+    },
+  );
+
+  itOnEnvoy("take a refused listener once it is moved again behind its cluster", async () => {
+    const { envoy, moveClusters, moveListeners } = await startWithOther();
+    moveListeners();
+    await waitForRefusal(envoy);
+    moveClusters();
+    await waitForCluster(envoy, "other");
+    moveListeners();
     await waitForUpstream(envoy, "other");
   });
 });
