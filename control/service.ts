@@ -9,6 +9,7 @@ import type { Opened, Role } from "./service/opened.ts";
 import { startServe } from "./service/serve.ts";
 import { createTables } from "./service/tables.ts";
 import type { Settings } from "./settings.ts";
+import { describeLog } from "./settings-log.ts";
 
 export type Service = {
   /** HOST:PORT each listens on; empty where the role has no such listener. */
@@ -52,7 +53,10 @@ export async function startService(
       signal: stop.signal,
       onClose: (closer) => closers.push(closer),
       startApi: async (face) => {
-        const api = await startApi(face, settings.listen.http, auth);
+        const api = await startApi(face, settings.listen.http, {
+          auth,
+          log: describeLog(settings.log),
+        });
         closers.push(api.close);
         return `${hostOf(settings.listen.http)}:${api.port}`;
       },

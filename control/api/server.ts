@@ -9,6 +9,7 @@ import { type Code, LimenError } from "../errors.ts";
 import { readAsk, readRequestAsk } from "../explain/ask.ts";
 import { explainListen } from "../explain-listen.ts";
 import { parseStrict } from "../strict.ts";
+import { ANSWER_MS, answerInTime } from "./in-time.ts";
 import type { ServiceFace } from "./views.ts";
 
 const BODY_BYTES_MAX = 1024 * 1024;
@@ -59,8 +60,10 @@ function query(url: URL, name: string, preset: number): number {
   return parseStrict(whole, text, { where: name });
 }
 
+type InTime = <Value>(what: string, work: Promise<Value>, changes?: boolean) => Promise<Value>;
+
 async function route(
-  service: ServiceFace,
+  { service, inTime }: { service: ServiceFace; inTime: InTime },
   request: IncomingMessage,
   url: URL,
   identity: Identity,
@@ -69,11 +72,11 @@ async function route(
     case "GET /v1/status":
       return service.status();
     case "GET /v1/history":
-      return { events: await service.history(query(url, "since", 0)) };
+      return { events: await inTime("history", service.history(query(url, "since", 0))) };
     case "GET /v1/decisions": {
       const max = Math.min(query(url, "max", 1_000), DECISIONS_MAX);
       const [partition, since] = [query(url, "partition", 0), query(url, "since", 0)];
-      return service.decisions({ partition, since, max });
+      return inTime("decisions", service.decisions({ partition, since, max }));
     }
     case "GET /v1/explain":
       return service.explain(readAsk(url.searchParams));
@@ -81,11 +84,8 @@ async function route(
       return service.explain(readRequestAsk(await readBody(request)));
     case "POST /v1/apply": {
       const body = parseStrict(applySchema, await readBody(request), { where: "apply" });
-      return service.apply({
-        set: body.set,
-        by: nameActor(identity, body.by),
-        dryRun: body.dryRun ?? false,
-      });
+      const [by, dryRun] = [nameActor(identity, body.by), body.dryRun ?? false];
+      return inTime("apply", service.apply({ set: body.set, by, dryRun }), !dryRun);
     }
     case "POST /v1/labels":
       return service.labels(await readBody(request), nameActor(identity, undefined));
@@ -93,7 +93,7 @@ async function route(
     case "POST /v1/on": {
       const body = parseStrict(turnSchema, await readBody(request), { where: "body" });
       const to = url.pathname === "/v1/off" ? "off" : "on";
-      return service.turn(to, nameActor(identity, body.by));
+      return inTime(to, service.turn(to, nameActor(identity, body.by)), true);
     }
     default:
       throw new LimenError("missing", `no ${request.method} ${url.pathname}`);
@@ -119,11 +119,11 @@ function readUrl(request: IncomingMessage): URL {
 }
 
 async function handle(
-  service: ServiceFace,
-  guard: Guard,
+  parts: { service: ServiceFace; inTime: InTime; guard: Guard },
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const { guard } = parts;
   const fail = (status: number, { code, message }: Pick<LimenError, "code" | "message">): void =>
     answer(response, status, { error: { code, message } });
   try {
@@ -135,7 +135,7 @@ async function handle(
     if (identity.kind === "denied") {
       return fail(identity.status, { code: "refused", message: identity.message });
     }
-    answer(response, 200, await route(service, request, url, identity));
+    answer(response, 200, await route(parts, request, url, identity));
   } catch (thrown) {
     const error = LimenError.from(thrown, `${request.method} ${request.url}`);
     fail(HTTP_STATUS[error.code], error);
@@ -156,21 +156,31 @@ function createListener(tls: TlsFiles | null, handler: Handler): { server: Serve
   return { server, stop: tls.watch(() => server.setSecureContext(readContext())) };
 }
 
+export type ApiOptions = {
+  /** Who may call; without it only loopback may. */
+  auth?: Auth;
+  /** Of the event log, for the error that it does not answer. */
+  log?: string;
+  answerMs?: number;
+};
+
 export type ApiServer = { port: number; close(): Promise<void> };
 
 /**
  * Serves the JSON API on "HOST:PORT", off loopback by https unless the settings say plaintext;
- * port 0 takes a free one. Without `auth` on loopback only.
+ * port 0 takes a free one.
  */
 export async function startApi(
   service: ServiceFace,
   address: string,
-  auth: Auth = openAuth(null, () => {}),
+  { auth = openAuth(null, () => {}), log = "", answerMs = ANSWER_MS }: ApiOptions = {},
 ): Promise<ApiServer> {
+  const inTime: InTime = (what, work, changes = false) =>
+    answerInTime(work, { what, log, changes, timeoutMs: answerMs });
   const { hostname, port } = new URL(`http://${address}`);
   const guard = auth.guard(address, "listen.http");
   const { server, stop } = createListener(guard.tls, (request, response) => {
-    void handle(service, guard, request, response);
+    void handle({ service, inTime, guard }, request, response);
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => {

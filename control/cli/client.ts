@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { setDefaultCACertificates } from "node:tls";
 import type { Command } from "commander";
+import { ANSWER_MS } from "../api/in-time.ts";
 import { readSecret } from "../auth/secret.ts";
 import { type Code, LimenError } from "../errors.ts";
 import { resolvePath } from "./paths.ts";
@@ -11,8 +12,10 @@ type Access = { token: string | null; ca: string | null };
 /** Access to the services of this command line, by URL. */
 const accesses = new Map<string, Access>();
 
-/** A person waits; appends and reads of the event log give up after it. */
-const CALL_MS = 10_000;
+/** A person waits; the service gives up first, and says why. */
+const CALL_MS = ANSWER_MS + 2_000;
+/** For what may read much of the event log, one read of which gives up after 10 s. */
+export const READING_MS = 30_000;
 
 type Globals = { server: string; tokenFile?: string; ca?: string };
 
@@ -62,9 +65,9 @@ const DISTRUST = /CERT|SELF_SIGNED|UNABLE_TO_|ISSUER/;
 /** What a TLS listener does with plaintext: it ends the connection, or answers in TLS. */
 const TALKS_TLS = /^(ECONNRESET|UND_ERR_SOCKET|HPE_)/;
 
-function describeFailure(server: string, thrown: Error): string {
+function describeFailure(server: string, thrown: Error, callMs: number): string {
   if (thrown.name === "TimeoutError") {
-    return `${server} gave no answer within ${CALL_MS / 1000} s; its log may say why, as when the event log is away`;
+    return `${server} gave no answer within ${callMs / 1000} s; its log may say why, as when the event log is away`;
   }
   const code = String((thrown.cause as { code?: unknown } | undefined)?.code ?? "");
   if (DISTRUST.test(code)) {
@@ -90,6 +93,7 @@ export async function callService<Answer>(
   server: string,
   path: string,
   body?: unknown,
+  callMs = CALL_MS,
 ): Promise<Answer> {
   const { token, ca } = accesses.get(server) ?? { token: null, ca: null };
   if (ca !== null) trust(ca);
@@ -102,10 +106,10 @@ export async function callService<Answer>(
         ...(token === null ? {} : { authorization: `Bearer ${token}` }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(CALL_MS),
+      signal: AbortSignal.timeout(callMs),
     });
   } catch (thrown) {
-    throw new LimenError("unavailable", describeFailure(server, thrown as Error), thrown);
+    throw new LimenError("unavailable", describeFailure(server, thrown as Error, callMs), thrown);
   }
   const value: unknown = await response.json().catch(() => null);
   if (!response.ok || value === null) throw readError(`${server}${path}`, response.status, value);

@@ -8,7 +8,7 @@ import type { Explained } from "../explain/view.ts";
 import { createScorer } from "../scorer.ts";
 import { describeTable } from "../table/describe.ts";
 import { readFile } from "../table/vectors.ts";
-import { callService, serverOf } from "./client.ts";
+import { callService, READING_MS, serverOf } from "./client.ts";
 import { type Format, outputOption } from "./output.ts";
 import { resolvePath } from "./paths.ts";
 
@@ -86,13 +86,13 @@ async function findAnswer(
   const server = serverOf(command);
   if (ask !== null) {
     const { kind: _kind, ...body } = ask;
-    return callService<Explained>(server, "/v1/explain", body);
+    return callService<Explained>(server, "/v1/explain", body, READING_MS);
   }
   const since = encodeURIComponent(options.since ?? "1h");
   const query = options.bad ? `bad&since=${since}` : queryOf(what ?? "last");
   // A duration that is none is said before anybody is asked.
   readAsk(new URLSearchParams(query));
-  return callService<Explained>(server, `/v1/explain?${query}`);
+  return callService<Explained>(server, `/v1/explain?${query}`, undefined, READING_MS);
 }
 
 /** `limen explain`. */

@@ -42,7 +42,7 @@ beforeAll(async () => {
   ];
   const tokens = writeTokens(ground.folder, ["labeler", "reader", "operator"]);
   auth = openAuth(ground.settings({ tokens, allow: entries }), (line) => said.push(line));
-  api = await startApi(service, `${AWAY}:0`, auth);
+  api = await startApi(service, `${AWAY}:0`, { auth });
 });
 afterAll(async () => {
   await api.close();
@@ -232,7 +232,7 @@ describe("startApi", () => {
   it("goes by the token on loopback too, when there is one", async () => {
     const tokens = writeTokens(ground.folder, ["labeler", "reader", "operator"]);
     const own = openAuth(ground.settings({ tls: null, allow: [], tokens }), () => {});
-    const local = await startApi(service, "127.0.0.1:0", own);
+    const local = await startApi(service, "127.0.0.1:0", { auth: own });
     const post = (headers: Record<string, string>, body: string) =>
       fetch(`http://127.0.0.1:${local.port}/v1/off`, {
         method: "POST",

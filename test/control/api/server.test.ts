@@ -132,6 +132,39 @@ describe("startApi", () => {
     expect(JSON.parse(answer.body).error).toEqual({ code: "input", message: "no.such: no key" });
   });
 
+  describe("when the event log does not answer", () => {
+    const never = (): Promise<never> => new Promise(() => undefined);
+    const stuck: ServiceFace = { ...service, history: never, apply: never, turn: never };
+    const askStuck = async (path: string, body?: string): Promise<Answer> => {
+      const late = await startApi(stuck, "127.0.0.1:0", { log: "kafka://b:9092", answerMs: 30 });
+      const post = { method: "POST", headers: json, body: body ?? "" };
+      const url = `http://127.0.0.1:${late.port}${path}`;
+      const reply = await fetch(url, body === undefined ? {} : post);
+      await late.close();
+      return { status: reply.status, body: JSON.parse(await reply.text()).error.message };
+    };
+    const seen = "the event log kafka://b:9092 gave no answer within 0.03 s";
+
+    it.each([
+      ["off", "/v1/off", "{}"],
+      ["on", "/v1/on", "{}"],
+      ["apply", "/v1/apply", '{"set":{}}'],
+    ])("says so of %s, and that it may be done all the same", async (what, path, body) => {
+      const answer = await askStuck(path, body);
+      expect(answer).toMatchObject({ status: 503, body: expect.stringMatching("limen status") });
+      expect(answer.body).toContain(`${what}: ${seen}`);
+    });
+
+    it.each([
+      ["history", "/v1/history"],
+      ["apply", "/v1/apply", '{"set":{},"dryRun":true}'],
+    ])("says so of %s that changes nothing, and to try again", async (what, path, body) => {
+      const answer = await askStuck(path, body);
+      expect(answer.status).toBe(503);
+      expect(answer.body).toMatch(new RegExp(`^${what}: ${seen}; see [^;"]+ and try again$`));
+    });
+  });
+
   it("says which address is taken", async () => {
     await expect(startApi(service, `127.0.0.1:${api.port}`)).rejects.toThrow(
       /listen\.http.*EADDRINUSE/,

@@ -24,7 +24,7 @@ beforeAll(async () => {
   ground = await setGround();
   const tokens = writeTokens(ground.folder, ["reader", "operator"]);
   auth = openAuth(ground.settings({ tokens }), () => {});
-  api = await startApi(face as ServiceFace, `${AWAY}:0`, auth);
+  api = await startApi(face as ServiceFace, `${AWAY}:0`, { auth });
 });
 afterAll(async () => {
   await api.close();
