@@ -2,7 +2,7 @@ import { LimenError } from "../errors.ts";
 import { findUrlFault, type HookSettings } from "../settings-notify.ts";
 import { HOOK_DEFAULTS, type HookCounters, type HookParts, startHook } from "./hook.ts";
 import { type NotifyEvent, writeMessage } from "./message.ts";
-import { readSecret } from "./sign.ts";
+import { readKey } from "./sign.ts";
 
 export type { NotifyEvent } from "./message.ts";
 
@@ -37,7 +37,7 @@ export function createNotifier({ hooks, now, say, ...timing }: NotifierParts): N
   const checked = hooks.map((settings, index) => {
     const fault = findUrlFault(settings.url);
     if (fault !== null) throw new LimenError("input", `notify.${index}.url: ${fault}`);
-    return { settings, key: settings.secret === undefined ? null : readSecret(settings.secret) };
+    return { settings, key: settings.secret === undefined ? null : readKey(settings.secret) };
   });
   const started = checked.map(({ settings, key }) =>
     startHook({ ...HOOK_DEFAULTS, ...timing, settings, key, now, say: tell }),

@@ -1,12 +1,12 @@
 import { createHmac } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readSecret } from "../auth/secret.ts";
 import { LimenError } from "../errors.ts";
 
 const PREFIX = "whsec_";
 /** Bytes of a key, as Standard Webhooks 1.0.0 has them: 192 to 512 bits. */
 const MIN_KEY_BYTES = 24;
 const MAX_KEY_BYTES = 64;
-const HOW = `echo "${PREFIX}$(openssl rand -base64 32)" > FILE`;
+const HOW = `write it: echo "${PREFIX}$(openssl rand -base64 32)" > FILE && chmod 600 FILE`;
 
 /** The key in a text `whsec_BASE64`, or null when it is none. */
 export function parseSecret(text: string): Buffer | null {
@@ -20,18 +20,12 @@ export function parseSecret(text: string): Buffer | null {
 }
 
 /** The key in a file. Throws "input" naming the file and how to write one, never what is in it. */
-export function readSecret(file: string): Buffer {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (thrown) {
-    const code = (thrown as NodeJS.ErrnoException).code ?? "error";
-    throw new LimenError("input", `notify: secret ${file}: ${code}; write it: ${HOW}`, thrown);
-  }
-  const key = parseSecret(text);
+export function readKey(file: string): Buffer {
+  const what = "notify: secret";
+  const key = parseSecret(readSecret(file, what, HOW));
   if (key) return key;
   const wanted = `one line, ${PREFIX} and the base64 of ${MIN_KEY_BYTES} to ${MAX_KEY_BYTES} bytes`;
-  throw new LimenError("input", `notify: secret ${file}: not ${wanted}; write it: ${HOW}`);
+  throw new LimenError("input", `${what} ${file}: not ${wanted}; ${HOW}`);
 }
 
 /** The value of webhook-signature: HMAC-SHA256 over `id.timestamp.body` (Standard Webhooks). */

@@ -15,7 +15,7 @@ const AT = Date.UTC(2026, 2, 4);
 const KEY = Buffer.from("0123456789abcdef0123456789abcdef");
 const folder = mkdtempSync(join(tmpdir(), "limen-notify-"));
 const secret = join(folder, "hook.key");
-writeFileSync(secret, `whsec_${KEY.toString("base64")}\n`);
+writeFileSync(secret, `whsec_${KEY.toString("base64")}\n`, { mode: 0o600 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const closers: (() => Promise<void>)[] = [];
@@ -202,7 +202,7 @@ describe("createNotifier: what it is given", () => {
   it("names a secret file that is missing", () => {
     const file = join(folder, "missing.key");
     const hooks = [{ url: "http://127.0.0.1:1/", on: HOOK_EVENTS, secret: file }];
-    expect(() => start([], { hooks })).toThrow(`notify: secret ${file}: ENOENT`);
+    expect(() => start([], { hooks })).toThrow(`notify: secret ${file}: cannot be read`);
   });
 
   it("says that an event without a time is lost, and does not throw", () => {

@@ -30,7 +30,7 @@ beforeAll(async () => {
   verify = (await import(pathToFileURL(file).href)).verifyWebhook as Verify;
 
   const secret = join(folder, "hook.key");
-  writeFileSync(secret, SECRET);
+  writeFileSync(secret, SECRET, { mode: 0o600 });
   const receiver = await startReceiver(inTurn(204));
   const notifier = createNotifier({
     hooks: [{ url: receiver.url, on: ["alarm"], secret }],

@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { parseSecret, readSecret, signMessage } from "../../../control/notify/sign.ts";
+import { parseSecret, readKey, signMessage } from "../../../control/notify/sign.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "limen-sign-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -45,21 +45,39 @@ describe("parseSecret", () => {
   });
 });
 
-describe("readSecret", () => {
+describe("readKey", () => {
   it("names a file that is missing and says how to write it", () => {
     const file = join(folder, "missing.key");
-    expect(() => readSecret(file)).toThrow(`notify: secret ${file}: ENOENT; write it: echo "whsec`);
+    expect(() => readKey(file)).toThrow(
+      `notify: secret ${file}: cannot be read (ENOENT); write it: echo "whsec`,
+    );
   });
 
   it("names a file that holds no secret", () => {
     const file = join(folder, "plain.key");
-    writeFileSync(file, "hunter2\n");
-    expect(() => readSecret(file)).toThrow(`notify: secret ${file}: not one line, whsec_`);
+    writeFileSync(file, "hunter2\n", { mode: 0o600 });
+    expect(() => readKey(file)).toThrow(`notify: secret ${file}: not one line, whsec_`);
+  });
+
+  it("refuses a file that others reach, and says how to close it", () => {
+    const file = join(folder, "open.key");
+    writeFileSync(file, secretOf(32));
+    chmodSync(file, 0o604);
+    expect(() => readKey(file)).toThrow(
+      `notify: secret ${file}: others can reach it; run "chmod o= ${file}"`,
+    );
+  });
+
+  it("takes a file that owner and group reach", () => {
+    const file = join(folder, "group.key");
+    writeFileSync(file, secretOf(32));
+    chmodSync(file, 0o640);
+    expect(readKey(file)).toHaveLength(32);
   });
 
   it("never says what a refused file holds", () => {
     const file = join(folder, "plain.key");
-    writeFileSync(file, "hunter2\n");
-    expect(() => readSecret(file)).not.toThrow(/hunter2/);
+    writeFileSync(file, "hunter2\n", { mode: 0o600 });
+    expect(() => readKey(file)).not.toThrow(/hunter2/);
   });
 });
