@@ -155,14 +155,18 @@ describe("startApi", () => {
       expect(answer.body).toContain(`${what}: ${seen}`);
     });
 
-    it.each([
-      ["history", "/v1/history"],
+    const reading: readonly [string, string, string | undefined][] = [
+      ["history", "/v1/history", undefined],
       ["apply", "/v1/apply", '{"set":{},"dryRun":true}'],
-    ])("says so of %s that changes nothing, and to try again", async (what, path, body) => {
-      const answer = await askStuck(path, body);
-      expect(answer.status).toBe(503);
-      expect(answer.body).toMatch(new RegExp(`^${what}: ${seen}; see [^;"]+ and try again$`));
-    });
+    ];
+    it.each(reading)(
+      "says so of %s that changes nothing, and to try again",
+      async (what, path, body) => {
+        const answer = await askStuck(path, body);
+        expect(answer.status).toBe(503);
+        expect(answer.body).toMatch(new RegExp(`^${what}: ${seen}; see [^;"]+ and try again$`));
+      },
+    );
   });
 
   it("says which address is taken", async () => {
