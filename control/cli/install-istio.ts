@@ -136,7 +136,10 @@ export function addInstallIstio(install: Command): void {
     .addOption(new Option("--way <way>", "how tables come").choices(WAYS).default(preset.way))
     .addOption(addressOption("--service", "the control service", preset.service))
     .option("--control-namespace <name>", "of the control service", preset.controlNamespace)
-    .option("--module <path>", "the built filter in the proxy; else it comes with each push")
+    .option(
+      "--module <path>",
+      "the built filter in the proxy; needed with --way istiod or file, else it comes with each push",
+    )
     .option("--table <file>", "with --way istiod or file: the table, as limen table --out")
     .addOption(
       new Option("--identity <kind>", "who proves to whom")

@@ -1,9 +1,10 @@
 // Manifests for Istio as values; `limen install istio` and the files of istio/ are written from them.
+import { posix } from "node:path";
 import { stringify } from "yaml";
 import type { Json } from "../envoy/json.ts";
 import { LimenError } from "../errors.ts";
 import { buildOverrideMap, overrideName } from "./istio-cluster.ts";
-import { buildEnvoyFilter } from "./istio-filter.ts";
+import { buildEnvoyFilter, MOUNT_FOLDER } from "./istio-filter.ts";
 import { buildAnnotations, buildTableMap } from "./istio-fixed.ts";
 import {
   DEFAULT_OPTIONS,
@@ -23,11 +24,24 @@ const WAYS: Readonly<Record<IstioWay, string>> = {
 
 const isFixed = (way: IstioWay): boolean => way === "istiod" || way === "file";
 
+function refuse(text: string): never {
+  throw new LimenError("input", `istio: ${text}`);
+}
+
+function checkTable({ way, module, table }: IstioOptions): void {
+  if (!isFixed(way) && table) refuse(`the way ${way} takes its table from the service`);
+  if (isFixed(way) && module === "pushed") {
+    const path = "/opt/limen/limen.wasm";
+    refuse(`the way ${way} pushes no module; mount it, and say where by --module, like ${path}`);
+  }
+  if (way === "file" && module !== "pushed" && posix.dirname(module.path) === MOUNT_FOLDER) {
+    const text = `the way file mounts the table at ${MOUNT_FOLDER}, where ${module.path} would be`;
+    refuse(`${text}; give --module another folder`);
+  }
+}
+
 function check(options: IstioOptions): void {
-  const refuse = (text: string): never => {
-    throw new LimenError("input", `istio: ${text}`);
-  };
-  const { way, module, identity, uses, workload } = options;
+  const { way, identity, uses, workload } = options;
   if (uses.length === 0) refuse("no use given, name gateway, inbound or outbound");
   if (Object.keys(workload).length === 0) {
     refuse("no labels of a workload given; without them every proxy of the namespace is meant");
@@ -35,10 +49,7 @@ function check(options: IstioOptions): void {
   if (uses.includes("gateway") && uses.length > 1) {
     refuse("a workload is a gateway or has a sidecar, not both; make two manifests");
   }
-  if (isFixed(way) && module === "pushed") {
-    refuse(`the way ${way} pushes no module; give its path in the proxy`);
-  }
-  if (!isFixed(way) && options.table) refuse(`the way ${way} takes its table from the service`);
+  checkTable(options);
   if (way === "google-grpc" && identity.kind === "mesh") {
     refuse("gRPC's own client cannot use SDS; take the way static-cluster or certificate files");
   }

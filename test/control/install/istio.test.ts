@@ -120,7 +120,16 @@ describe("buildIstioManifests", () => {
     ["no use", { uses: [] }, /no use given/],
     ["no labels", { workload: {} }, /no labels of a workload/],
     ["a gateway with a sidecar", { uses: ["gateway", "inbound"] }, /not both/],
-    ["a fixed table without a module", { way: "istiod" }, /pushes no module/],
+    [
+      "a fixed table without a module",
+      { way: "istiod" },
+      /pushes no module; mount it, and say where by --module, like \/opt\/limen\/limen\.wasm$/,
+    ],
+    [
+      "a module where the table is mounted, as one folder takes one mount",
+      { way: "file", module: { path: "/etc/limen/limen.wasm" } },
+      /mounts the table at \/etc\/limen,.*; give --module another folder$/,
+    ],
     ["a table beside a service", { table: new Uint8Array(1) }, /takes its table from the service/],
     [
       "SDS by gRPC's own client",
