@@ -72,14 +72,16 @@ export function buildProgram(): Command {
 /** Global options that take a value. */
 const VALUED = ["--server", "--token-file", "--ca"];
 
+/** No option, and no value of a global one. */
+const isWord = (word: string, at: number, args: readonly string[]): boolean =>
+  !word.startsWith("-") && !VALUED.includes(args[at - 1] ?? "");
+
 /**
  * `--debug`, `--server URL` and the like may stand anywhere. They are moved to the front, because with `envoy`
  * everything after the verb is Envoy's.
  */
 function hoistGlobals(args: readonly string[]): string[] {
-  const isVerb = (word: string, at: number): boolean =>
-    !word.startsWith("-") && !VALUED.includes(args[at - 1] ?? "");
-  const verb = args.findIndex(isVerb);
+  const verb = args.findIndex((word, at) => isWord(word, at, args));
   const own = args[verb] === "envoy" ? args.slice(0, verb) : args;
   const front: string[] = [];
   const rest: string[] = [];
@@ -93,8 +95,21 @@ function hoistGlobals(args: readonly string[]): string[] {
   return [...front, ...rest, ...args.slice(own.length)];
 }
 
-function usageLine(error: CommanderError, args: readonly string[]): string {
-  const verb = args.find((word) => !word.startsWith("-")) ?? "";
+/** The verb and the command below it that the words name, as far as there are such. */
+function nameCommand(program: Command, words: readonly string[]): string[] {
+  const names: string[] = [];
+  let command: Command | undefined = program;
+  for (const word of words) {
+    command = command.commands.find((one) => one.name() === word);
+    if (command === undefined) break;
+    names.push(word);
+  }
+  return names;
+}
+
+function usageLine(program: Command, error: CommanderError, args: readonly string[]): string {
+  const words = args.filter((word, at) => isWord(word, at, args));
+  const verb = words[0] ?? "";
   if (error.code === "commander.unknownCommand" && LATER.includes(verb)) {
     return `limen: ${verb} is not in this version; "limen --help" lists what is`;
   }
@@ -102,8 +117,7 @@ function usageLine(error: CommanderError, args: readonly string[]): string {
   const what = isUnasked
     ? `${verb}: give one of its commands`
     : error.message.replace(/^error: /, "").replace(/\n/g, " ");
-  const isVerb = verb !== "" && error.code !== "commander.unknownCommand";
-  return `limen: ${what}; see "limen ${isVerb ? `${verb} ` : ""}--help"`;
+  return `limen: ${what}; see "${["limen", ...nameCommand(program, words), "--help"].join(" ")}"`;
 }
 
 /**
@@ -122,7 +136,7 @@ export async function main(args: readonly string[]): Promise<number> {
   } catch (thrown) {
     if (thrown instanceof CommanderError) {
       if (thrown.exitCode === 0) return 0;
-      console.error(usageLine(thrown, args));
+      console.error(usageLine(program, thrown, args));
       return 2;
     }
     const error = LimenError.from(thrown, "limen");

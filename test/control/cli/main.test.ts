@@ -46,6 +46,26 @@ describe("limen", () => {
     ],
     ["a verb of a later version", ["rollback"], /^limen: rollback is not in this version/],
     ["an unknown option", ["status", "--wacth"], /^limen: unknown option '--wacth'.*status --help/],
+    [
+      "an unknown option of a command below a verb",
+      ["install", "kafka", "--nope"],
+      /^limen: unknown option '--nope'; see "limen install kafka --help"$/,
+    ],
+    [
+      "a wrong choice of a command below a verb",
+      ["install", "istio", "--way", "pigeon"],
+      /see "limen install istio --help"$/,
+    ],
+    [
+      "an unknown command below a verb",
+      ["install", "nope"],
+      /^limen: unknown command 'nope'; see "limen install --help"$/,
+    ],
+    [
+      "an unknown option behind a global one with its value",
+      ["--server", "http://127.0.0.1:1", "status", "--wacth"],
+      /see "limen status --help"$/,
+    ],
     ["an unknown format", ["status", "-o", "xml"], /one of table, wide, json, yaml/],
     ["apply without a change", ["apply"], /give --set KEY=VALUE/],
     ["a change that is none", ["apply", "--set", "bot.mode"], /KEY=VALUE/],
