@@ -150,6 +150,8 @@ export type Settings = {
   defaults: readonly string[];
 };
 
+const BEGIN = 'begin with "limen: 1" and "models: [models/bot]", or run without -f';
+
 function readYaml(file: string): unknown {
   if (!existsSync(file)) {
     throw new LimenError("input", `${file}: no such file; write one or run without -f`);
@@ -157,7 +159,12 @@ function readYaml(file: string): unknown {
   const document = parseDocument(readFileSync(file, "utf8"), { version: "1.2" });
   const problem = document.errors[0];
   if (problem) throw new LimenError("input", `${file}: ${problem.message.split("\n")[0]}`);
-  return document.toJS();
+  const value: unknown = document.toJS();
+  if (value === null) throw new LimenError("input", `${file}: no key in it; ${BEGIN}`);
+  if (typeof value !== "object" || Array.isArray(value)) {
+    throw new LimenError("input", `${file}: no keys with values; ${BEGIN}`);
+  }
+  return value;
 }
 
 /** A line for each default a person would want to know of. */

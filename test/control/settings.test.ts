@@ -119,6 +119,30 @@ describe("parseSettings", () => {
   it("names a file that is not there", () => {
     expect(() => readSettings("/nonexistent/limen.yaml", "/")).toThrow(/no such file/);
   });
+
+  it.each([
+    ["of 0 bytes", "", "no key in it"],
+    ["with nothing but a comment", "# limen: 1\n", "no key in it"],
+    ["with an empty document", "---\n...\n", "no key in it"],
+    ["with a list", "- limen: 1\n", "no keys with values"],
+    ["with a word", "limen\n", "no keys with values"],
+  ])("says of a file %s how one begins", (_, text, seen) => {
+    const folder = mkdtempSync(join(tmpdir(), "limen-settings-"));
+    writeFileSync(join(folder, "limen.yaml"), text);
+    const message = (() => {
+      try {
+        readSettings("limen.yaml", folder);
+        return "";
+      } catch (thrown) {
+        return (thrown as Error).message;
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    })();
+    expect(message).toBe(
+      `${folder}/limen.yaml: ${seen}; begin with "limen: 1" and "models: [models/bot]", or run without -f`,
+    );
+  });
 });
 
 describe("readSettings without a file", () => {
