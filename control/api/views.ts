@@ -118,7 +118,11 @@ export type StatusView = {
   models: readonly ModelView[];
   log: {
     decisions: number;
-    lost: number;
+    /** Records missing by the numbers of each proxy's, or of requests that are still open. Null
+     * where this process knows a part of the partitions only, or none. */
+    lost: number | null;
+    /** `lost` is a bound from above, as partitions were not seen at one moment. */
+    lostAtMost: boolean;
     duplicates: number;
     rejected: number;
     dropped: number;

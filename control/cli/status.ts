@@ -91,16 +91,23 @@ function describeTable({ state, tableDigest, serial, pushedAt }: StatusView): st
   return `${now}, table ${tableDigest} serial ${serial}, pushed ${ago(pushedAt)}`;
 }
 
-/** What went through this process. A learner sees the numbers of a VM's records in its own
- * partitions only, and one that decides knows of the others what they last wrote. */
-function describeLog({ role, log, models }: StatusView): string[] {
+/** A learner sees the numbers of a proxy's records in its own partitions only: what is missing
+ * there may be seen in another. */
+function describeLost({ decider, log: { lost, lostAtMost } }: StatusView): string {
+  if (lost !== null) return `lost ${lostAtMost ? "at most " : ""}${lost}`;
+  return `lost - (known to ${decider === "" ? "the process that decides" : decider})`;
+}
+
+/** What went through this process. */
+function describeLog(status: StatusView): string[] {
+  const { role, log } = status;
   const { decisions, lost, duplicates, rejected, dropped, appended } = log;
   if (role === "serve") return [];
   if (role === "collect") return [`appended ${appended}, rejected ${rejected}, dropped ${dropped}`];
   const rest = `duplicates ${duplicates}, rejected ${rejected}`;
-  if (role === "all") return [`decisions ${decisions}, lost ${lost}, ${rest}, dropped ${dropped}`];
-  if (models.length === 0) return [`decisions ${decisions} in its partitions, ${rest}`];
-  return [`decisions ${decisions}, lost at most ${lost}, ${rest}`];
+  const where = lost === null ? " in its partitions" : "";
+  const own = role === "all" ? `, dropped ${dropped}` : "";
+  return [`decisions ${decisions}${where}, ${describeLost(status)}, ${rest}${own}`];
 }
 
 /** Rows where this process has any; where it has its part and no rows, why. */

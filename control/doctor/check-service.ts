@@ -72,15 +72,17 @@ function checkRecords(row: ProxyView, { role }: StatusView, now: number): Findin
 /** Only one process with all records knows which are missing: see `limen status`. */
 function checkLoss({ log, role }: StatusView): Finding {
   const check = "loss";
-  const { decisions, lost, dropped, appended } = log;
+  const { decisions, lost, lostAtMost, dropped, appended } = log;
   if (role === "collect") {
     if (dropped === 0) return ok(check, `it dropped none of ${appended} events`);
     const todo = "is the event log away or slow? see the service's log";
     return warn(check, `it dropped ${dropped} events; ${appended} are in the log`, todo);
   }
-  if (role !== "all") return skip(check, `a process of role ${role} does not know it`, COLLECTS);
+  if (role !== "all" || lost === null)
+    return skip(check, `a process of role ${role} does not know it`, COLLECTS);
   if (lost + dropped === 0) return ok(check, `none of ${decisions} decisions is missing`);
-  const seen = `${lost} records lost on the way and ${dropped} dropped, of ${decisions + lost}`;
+  const most = lostAtMost ? "at most " : "";
+  const seen = `${most}${lost} records lost on the way and ${dropped} dropped, of ${decisions + lost}`;
   return warn(check, seen, "rates are counted from what came; see dropped, and the service's log");
 }
 

@@ -1,14 +1,15 @@
 /** The state of a partition that another process folds, out of the records it writes. */
-import type { Checkpoint, Progress } from "../events/counts_pb.ts";
+import type { Checkpoint, Progress, Vms } from "../events/counts_pb.ts";
 import { createCells } from "./cells.ts";
 import type { CountsRecord } from "./counts-records.ts";
 import type { LabelledCohort } from "./join/close.ts";
 import { FATES } from "./join/fates.ts";
 import { type Joining, keepClosed } from "./joining.ts";
+import { keepLoss, type TakenLoss } from "./loss.ts";
 import { addCounts, isComparable, withoutCells } from "./restore.ts";
 import { restoreVm } from "./seqs.ts";
 import { type CohortCounts, type LearnState, retireCohorts } from "./state.ts";
-import { unpackVm } from "./vms.ts";
+import { unpackLoss, unpackVm } from "./vms.ts";
 
 type Held<Kind> = Extract<CountsRecord, { kind: Kind }>;
 
@@ -20,7 +21,7 @@ export type Mirror = {
   closed: Map<string, Held<"cohort">>;
   checkpoints: Map<string, Checkpoint>;
   /** By writer, and number of the record. */
-  loss: Map<string, Uint8Array[][]>;
+  loss: Map<string, Vms[]>;
   /** Cohorts up to these were let go, or told. */
   letGo: number;
   told: number;
@@ -52,6 +53,13 @@ function dropOldest(mirror: Mirror): void {
   mirror.letGo = Math.max(mirror.letGo, middle);
 }
 
+/** Keeps a loss as soon as it is whole: it holds by itself, and the next takes its keys. */
+function holdLoss(mirror: Mirror, parts: readonly Vms[]): TakenLoss | null {
+  const taken = unpackLoss(parts);
+  if (taken) keepLoss(mirror.state.saved.loss, taken);
+  return taken;
+}
+
 /** Keeps a record until `applyNewest`; one of the same key takes the place of the one before. */
 export function holdRecord(mirror: Mirror, record: CountsRecord): void {
   if (record.kind === "counts") mirror.counts.set(record.key, record);
@@ -61,7 +69,8 @@ export function holdRecord(mirror: Mirror, record: CountsRecord): void {
   else if (record.kind === "loss") {
     const parts = mirror.loss.get(record.writer) ?? [];
     mirror.loss.set(record.writer, parts);
-    parts[record.number] = record.vms.vms;
+    parts[record.number] = record.vms;
+    holdLoss(mirror, parts);
   }
   if (mirror.counts.size > WAITING_MAX) dropOldest(mirror);
 }
@@ -142,9 +151,16 @@ function applyLoss(mirror: Mirror, writer: string, { lossRecords }: Checkpoint):
   const parts = mirror.loss.get(writer);
   for (const other of mirror.loss.keys()) if (other !== writer) mirror.loss.delete(other);
   if (!parts) return;
-  const { seqs } = mirror.state;
+  const { seqs, saved } = mirror.state;
+  const taken = holdLoss(mirror, parts);
+  const isTorn = !taken && parts.some((part) => part.lossParts > 0);
+  if (isTorn) return;
+  // Of a version that does not say as of when it is: what was taken before is not the newest.
+  if (!taken) saved.loss.taken = [];
+  const old = () => parts.slice(0, lossRecords).flatMap(({ vms }) => vms.map(unpackVm));
+  const newest = saved.loss.taken.at(-1)?.vms.values() ?? old();
   seqs.vms.clear();
-  for (const vm of parts.slice(0, lossRecords).flat()) restoreVm(seqs, unpackVm(vm));
+  for (const vm of newest) restoreVm(seqs, vm);
 }
 
 function applyProgress(state: LearnState, checkpoint: Checkpoint, progress: Progress): void {

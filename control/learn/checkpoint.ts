@@ -4,7 +4,7 @@
  *   key labelled/PARTITION/MODEL DIGEST/COHORT/SEGMENT  -> limen.v1.Counts with final labels
  *   key labelled/PARTITION/COHORT                       -> limen.v1.LabelCohort
  *   key vms/PARTITION/WRITER/0 or 1/NUMBER              -> limen.v1.Vms, seqs where replay begins
- *   key loss/PARTITION/WRITER/NUMBER                    -> limen.v1.Vms, seqs of now without gaps
+ *   key loss/PARTITION/WRITER/NUMBER                    -> limen.v1.Vms, seqs at a cut, no gaps
  *   key checkpoint/PARTITION/WRITER                     -> limen.v1.Checkpoint
  * They lie in the partition of limen.counts that has the number of the decisions', in this order.
  *
@@ -21,6 +21,7 @@ import {
   JoinedSchema,
   LabelCohortSchema,
   ProgressSchema,
+  type Vms,
   VmsSchema,
 } from "../events/counts_pb.ts";
 import type { NewEvent, StoredEvent } from "../events/log.ts";
@@ -151,10 +152,11 @@ function describeJoin(state: LearnState, joining: Joining) {
   };
 }
 
-function vmsRecords(state: LearnState, prefix: string, generation: bigint, vms: Uint8Array[]) {
-  const { partition } = state.settings;
-  return splitVms(vms).map((part, number) => {
-    const value = toBinary(VmsSchema, create(VmsSchema, { generation, vms: part }));
+type VmsFields = Pick<Vms, "generation"> & Partial<Pick<Vms, "lossFrom" | "lossTo" | "lossParts">>;
+
+function vmsRecords(partition: number, prefix: string, own: VmsFields, parts: Uint8Array[][]) {
+  return parts.map((vms, number) => {
+    const value = toBinary(VmsSchema, create(VmsSchema, { ...own, vms }));
     return record(partition, `${prefix}/${number}`, value);
   });
 }
@@ -167,21 +169,25 @@ function saveVms(state: LearnState, base: Snapshot): NewEvent[] {
   saved.snapshotAt = open * settings.sliceMs;
   saved.generation++;
   const prefix = `vms/${settings.partition}/${saved.writer}/${saved.generation & 1n}`;
-  const records = vmsRecords(state, prefix, saved.generation, [...base.vms]);
+  const { generation } = saved;
+  const records = vmsRecords(settings.partition, prefix, { generation }, splitVms(base.vms));
   saved.vmRecords = records.length;
   return records;
 }
 
-const LOSS_MS = 5_000;
-
-function saveLoss(state: LearnState): NewEvent[] {
-  const { saved, settings, seqs, open } = state;
-  if (open * settings.sliceMs - saved.lossAt < LOSS_MS) return [];
-  saved.lossAt = open * settings.sliceMs;
-  const prefix = `loss/${settings.partition}/${saved.writer}`;
-  const records = vmsRecords(state, prefix, saved.generation, packLoss(seqs));
-  saved.lossRecords = records.length;
-  return records;
+/** The loss at the newest cut, unless it was written already. */
+function saveLoss({ saved, settings }: LearnState): NewEvent[] {
+  const { loss, writer, generation } = saved;
+  const newest = loss.taken.at(-1);
+  if (!newest || newest.to <= loss.writtenTo) return [];
+  const split = splitVms(packLoss(newest));
+  // One without VMs is a record too: nothing was seen by then.
+  const parts = split.length > 0 ? split : [[]];
+  loss.writtenTo = newest.to;
+  loss.parts = parts.length;
+  const range = { lossFrom: BigInt(newest.from), lossTo: BigInt(newest.to) };
+  const own = { generation, ...range, lossParts: parts.length };
+  return vmsRecords(settings.partition, `loss/${settings.partition}/${writer}`, own, parts);
 }
 
 function checkpointRecord(state: LearnState, { checkpoint }: Snapshot): NewEvent {
@@ -200,7 +206,7 @@ function checkpointRecord(state: LearnState, { checkpoint }: Snapshot): NewEvent
     vms: [],
     vmRecords: saved.vmRecords,
     generation: saved.generation,
-    lossRecords: saved.lossRecords,
+    lossRecords: saved.loss.parts,
     progress,
     ...(joining && {
       joined: create(JoinedSchema, { ...describeJoin(state, joining), labelsNext }),

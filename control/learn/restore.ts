@@ -15,10 +15,11 @@ import type { LabelledCohort } from "./join/close.ts";
 import { FATES } from "./join/fates.ts";
 import type { JoinSettings } from "./join/state.ts";
 import { type Joining, keepClosed } from "./joining.ts";
+import { keepLoss } from "./loss.ts";
 import { unpackCells } from "./pack.ts";
 import { restoreVm } from "./seqs.ts";
 import { createState, type FoldSettings, type LearnState, retireCohorts } from "./state.ts";
-import { unpackVm } from "./vms.ts";
+import { unpackLoss, unpackVm } from "./vms.ts";
 
 /** Adds the counts of a record. */
 export function addCounts(cells: Cells, counts: Counts): void {
@@ -90,7 +91,15 @@ type Records = {
   checkpoints: { writer: string; checkpoint: Checkpoint }[];
   /** By "WRITER/SET", then by number. */
   vms: Map<string, Vms[]>;
+  /** By writer, then by number. */
+  loss: Map<string, Vms[]>;
 };
+
+function putPart(sets: Map<string, Vms[]>, set: string, number: number, part: Vms): void {
+  const parts = sets.get(set) ?? [];
+  sets.set(set, parts);
+  parts[number] = part;
+}
 
 function takeRecord(records: Records, record: CountsRecord): void {
   if (record.kind === "counts") records.counts.push(record.counts);
@@ -98,11 +107,10 @@ function takeRecord(records: Records, record: CountsRecord): void {
   else if (record.kind === "cohort") records.cohorts.push(record.cohort);
   else records.keys.add(record.key);
   if (record.kind === "checkpoint") records.checkpoints.push(record);
-  if (record.kind !== "vms") return;
-  const set = `${record.writer}/${record.set}`;
-  const parts = records.vms.get(set) ?? [];
-  records.vms.set(set, parts);
-  parts[record.number] = record.vms;
+  else if (record.kind === "loss") putPart(records.loss, record.writer, record.number, record.vms);
+  else if (record.kind === "vms") {
+    putPart(records.vms, `${record.writer}/${record.set}`, record.number, record.vms);
+  }
 }
 
 async function collectRecords(log: EventLog, partition: number): Promise<Records> {
@@ -113,6 +121,7 @@ async function collectRecords(log: EventLog, partition: number): Promise<Records
     cohorts: [],
     checkpoints: [],
     vms: new Map(),
+    loss: new Map(),
   };
   await readRecords(log, partition, (record) => takeRecord(records, record));
   return records;
@@ -154,6 +163,12 @@ async function readWhole(log: EventLog, partition: number) {
   }
 }
 
+/** The newest that any writer took: the first checkpoint of this one takes its place. */
+function restoreLoss({ saved }: LearnState, { loss }: Records): void {
+  const all = [...loss.values()].flatMap((parts) => unpackLoss(parts) ?? []);
+  for (const taken of all) keepLoss(saved.loss, taken);
+}
+
 /** Goes on with the join where the checkpoint was written; open cohorts come back by replay. */
 function restoreJoin(joining: Joining, joined: Joined, records: Records): void {
   const { join } = joining;
@@ -187,6 +202,7 @@ export async function restoreState(log: EventLog, settings: FoldSettings): Promi
   if (!found || !isComparable(found.checkpoint, state)) return state;
   const { checkpoint, vms } = found;
   applyCheckpoint(state, found);
+  restoreLoss(state, records);
   if (state.joining && checkpoint.joined) {
     state.joining.origin = { cohort: -1, checkpoint, vms };
     restoreJoin(state.joining, checkpoint.joined, records);

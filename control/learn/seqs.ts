@@ -160,9 +160,11 @@ function noteNamed(seqs: Seqs, name: string, node: string, vm: bigint, seq: numb
   return arrival;
 }
 
+export const nameOfVm = ({ vm, node }: VmSeqs): string => `${vm}/${node}`;
+
 /** Puts a VM back as a checkpoint kept it; they come in order, longest unheard first. */
 export function restoreVm(seqs: Seqs, vm: VmSeqs): void {
-  seqs.vms.set(`${vm.vm}/${vm.node}`, vm);
+  seqs.vms.set(nameOfVm(vm), vm);
 }
 
 function measureOne(seqs: Seqs): Loss {
@@ -194,7 +196,8 @@ function joinSpans(a: Span, b: Span): Span {
   };
 }
 
-function measureSeveral(several: readonly Seqs[]): Loss {
+/** Loss over partitions between which the records of a VM are spread; retired VMs are left out. */
+export function measureSeveral(several: readonly { vms: ReadonlyMap<string, VmSeqs> }[]): Loss {
   const spans = new Map<string, Span>();
   for (const { vms } of several) {
     for (const [key, vm] of vms) {

@@ -15,6 +15,7 @@ import { takeDecision } from "./join/decisions.ts";
 import { foldLabel, noteInvalid } from "./join/fold-label.ts";
 import type { LabelSettings } from "./join/sources.ts";
 import { createJoining, type Joining, keepClosed, type Snapshot } from "./joining.ts";
+import { createLosses, type Losses, noteCut } from "./loss.ts";
 import { createDecisionReader, type DecisionReader, type PlainDecision } from "./read-decision.ts";
 import { isJson, type OpenLabel, openJson } from "./relay.ts";
 import { createSeqs, noteRecord, type Seqs } from "./seqs.ts";
@@ -101,10 +102,9 @@ export type Saved = {
   snapshot: Snapshot | null;
   generation: bigint;
   vmRecords: number;
-  /** When that state was, and when the loss was written: by the log, milliseconds. */
+  /** When that state was: by the log, milliseconds. */
   snapshotAt: number;
-  lossAt: number;
-  lossRecords: number;
+  loss: Losses;
   /** Keys of writers before, not needed once there is a checkpoint of this one. */
   stale: Uint8Array[];
 };
@@ -121,8 +121,7 @@ export function createState(settings: FoldSettings): LearnState {
       generation: 0n,
       vmRecords: 0,
       snapshotAt: 0,
-      lossAt: Number.NEGATIVE_INFINITY,
-      lossRecords: 0,
+      loss: createLosses(),
       stale: [],
     },
     tables: new Map(),
@@ -160,6 +159,7 @@ export function closeCohort(state: LearnState, event: StoredEvent): boolean {
   if (cohort <= state.open) return false;
   const closed = state.cohorts.get(state.open);
   if (closed) state.unsaved.push(closed);
+  noteCut(state, cohort);
   const isFirst = state.open < 0;
   state.open = cohort;
   if (!isFirst) retireCohorts(state);

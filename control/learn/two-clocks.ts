@@ -8,6 +8,7 @@ import type { NewEvent, StoredEvent } from "../events/log.ts";
 import { type Fold, foldDecision, foldLabel, type Source, writePending } from "./fold.ts";
 import { isTickEvent } from "./join/fold-label.ts";
 import { decisionTick, tickEvent } from "./join/label-event.ts";
+import { awaitsCut } from "./loss.ts";
 import { createReadAhead, headOf, holds, type ReadAhead, refill } from "./read-ahead.ts";
 
 /** Some 10 ms of folding, so that nothing else in the process waits long. */
@@ -105,7 +106,7 @@ function idleTicks({ fold }: TwoClocks, idleMs: number): NewEvent[] {
   const leastMs = Math.min(IDLE_TICK_MAX_MS, Math.max(IDLE_TICK_MIN_MS, ownMs));
   if (idleMs < leastMs) return [];
   if (joining) return [decisionTick(partition), tickEvent(partition)];
-  return holdsCounts(fold) ? [decisionTick(partition)] : [];
+  return holdsCounts(fold) || awaitsCut(fold.state) ? [decisionTick(partition)] : [];
 }
 
 /**

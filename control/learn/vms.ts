@@ -1,7 +1,8 @@
 /** The VMs of a fold as records hold them: the bytes of one that did not change are made once. */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { VmSchema } from "../events/counts_pb.ts";
-import { GAPS_MAX, missingOf, PACKED, type Seqs, type VmSeqs } from "./seqs.ts";
+import { type Vm, VmSchema, type Vms } from "../events/counts_pb.ts";
+import type { TakenLoss } from "./loss.ts";
+import { GAPS_MAX, missingOf, nameOfVm, PACKED, type Seqs, type VmSeqs } from "./seqs.ts";
 
 /** Bytes of VMs in one record; a VM is 80 KiB at the most. */
 const RECORD_BYTES = 1_000_000;
@@ -68,14 +69,13 @@ function packOnce(vm: VmSeqs): Uint8Array {
 export const packVms = ({ vms }: Seqs): Uint8Array[] => [...vms.values()].map(packOnce);
 
 /** All VMs with what is missing of them as one number, without their gaps. */
-export const packLoss = ({ vms }: Seqs): Uint8Array[] =>
+export const packLoss = ({ vms }: Pick<TakenLoss, "vms">): Uint8Array[] =>
   [...vms.values()].map((vm) => packVm(vm, NO_STEPS, missingOf(vm)));
 
 const NO_STEPS = new Uint8Array(0);
 
-export function unpackVm(bytes: Uint8Array): VmSeqs {
-  const { node, vm, low, high, gaps, closedMissing, steps } = fromBinary(VmSchema, bytes);
-  const unpacked: VmSeqs = {
+function readVm({ node, vm, low, high, gaps, closedMissing, steps }: Vm): VmSeqs {
+  return {
     node,
     vm,
     low: Number(low),
@@ -83,8 +83,27 @@ export function unpackVm(bytes: Uint8Array): VmSeqs {
     gaps: gaps.length > 0 ? gaps.map(Number) : unpackGaps(Number(low), steps),
     closedMissing: Number(closedMissing),
   };
-  if (gaps.length === 0) PACKED.set(unpacked, bytes);
+}
+
+export function unpackVm(bytes: Uint8Array): VmSeqs {
+  const read = fromBinary(VmSchema, bytes);
+  const unpacked = readVm(read);
+  if (read.gaps.length === 0) PACKED.set(unpacked, bytes);
   return unpacked;
+}
+
+/** The loss that these records hold, by their numbers; null when they are not all of one, or of a
+ * version that did not say as of when it is. */
+export function unpackLoss(parts: readonly (Vms | undefined)[]): TakenLoss | null {
+  const [first] = parts;
+  if (!first || first.lossParts === 0) return null;
+  const own = Array.from({ length: first.lossParts }, (_, number) => parts[number]);
+  if (!own.every((part) => part?.lossTo === first.lossTo)) return null;
+  const vms = own
+    .flatMap((part) => part?.vms ?? [])
+    .map((bytes) => readVm(fromBinary(VmSchema, bytes)))
+    .map((vm) => [nameOfVm(vm), vm] as const);
+  return { from: Number(first.lossFrom), to: Number(first.lossTo), vms: new Map(vms) };
 }
 
 /** Parts of a bounded size, in order; one VM is never in two. */

@@ -10,7 +10,7 @@ import type { Collector } from "../collect/access-log.ts";
 import { LimenError } from "../errors.ts";
 import { createExplainer } from "../explain/explainer.ts";
 import type { HistoryEntry } from "../history/history.ts";
-import { measureLoss } from "../learn/seqs.ts";
+import { measureStates } from "../learn/loss.ts";
 import type { LearnState } from "../learn/state.ts";
 import { type Published, publishBase, readSecrets } from "../publish.ts";
 import type { Resource } from "../xds/resource.ts";
@@ -70,9 +70,15 @@ function viewModels(state: State) {
   );
 }
 
+/** Only the process that decides has the states of all partitions. */
+function viewLost(learner: State["learner"] | undefined) {
+  if (!learner) return { lost: null, lostAtMost: false };
+  const { missing, isExact } = measureStates(learner.states);
+  return { lost: missing, lostAtMost: !(isExact && learner.isCurrent()) };
+}
+
 function viewLog(states: readonly LearnState[], collector: Collector | undefined) {
-  const lost = measureLoss(states.map(({ seqs }) => seqs)).missing;
-  const sum = { decisions: 0, lost, duplicates: 0, rejected: 0 };
+  const sum = { decisions: 0, duplicates: 0, rejected: 0 };
   for (const { counters } of states) {
     sum.duplicates += counters.duplicates;
     sum.rejected += counters.rejected;
@@ -101,7 +107,7 @@ function status(parts: FaceParts): StatusView {
     ttlMs: settings.ttlMs,
     proxies: serving ? viewProxies(serving.xds.proxies(), parts.last ?? new Map()) : [],
     models: state ? viewModels(state) : [],
-    log: viewLog(states, collector),
+    log: { ...viewLog(states, collector), ...viewLost(state?.learner) },
     labels: parts.labels?.view() ?? (state ? viewLabels(settings.labels, states, {}) : null),
     refused: parts.auth.refused(),
   };

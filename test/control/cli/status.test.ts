@@ -25,7 +25,21 @@ const MODEL: StatusView["models"][number] = {
   ],
 };
 
-function show(role: StatusView["role"], changes: Partial<StatusView> = {}): string {
+const LOG = {
+  decisions: 7,
+  lost: 2,
+  lostAtMost: false,
+  duplicates: 0,
+  rejected: 0,
+  dropped: 5,
+  appended: 11,
+};
+
+function show(
+  role: StatusView["role"],
+  changes: Partial<StatusView> = {},
+  format: "table" | "json" = "table",
+): string {
   const status: StatusView = {
     version: "1",
     role,
@@ -38,13 +52,13 @@ function show(role: StatusView["role"], changes: Partial<StatusView> = {}): stri
     ttlMs: 0,
     proxies: [],
     models: role === "all" ? [MODEL] : [],
-    log: { decisions: 7, lost: 2, duplicates: 0, rejected: 0, dropped: 5, appended: 11 },
+    log: LOG,
     labels: null,
     refused: {},
     waiting: null,
     ...changes,
   };
-  return formatStatus(status, "table");
+  return formatStatus(status, format);
 }
 
 describe("formatStatus", () => {
@@ -77,12 +91,29 @@ describe("formatStatus", () => {
     expect(text).not.toMatch(/RUNS TABLE|LAST RECORD|never|CUT|decisions/);
   });
 
-  it("names no loss where a learner sees a part of the records only", () => {
-    expect(show("learn")).not.toMatch(/lost|proxy|CUT/);
+  it("names who knows the loss where a learner sees a part of the records only", () => {
+    const text = show("learn", { log: { ...LOG, lost: null } });
+    expect(text).toContain("7 in its partitions, lost - (known to host (http 127.0.0.1:1, pid 1))");
+    expect(text).not.toMatch(/lost \d|lost at most|proxy|CUT/);
   });
 
-  it("names a bound of the loss where a learner decides", () => {
-    expect(show("learn", { models: [MODEL] })).toMatch(/lost at most 2,[\s\S]*bot\/rest\.bot/);
+  it("says so where nobody decides yet", () => {
+    const text = show("learn", { decider: "", log: { ...LOG, lost: null } });
+    expect(text).toContain("lost - (known to the process that decides)");
+  });
+
+  it("names the loss where a learner decides", () => {
+    expect(show("learn", { models: [MODEL] })).toMatch(/ lost 2,[\s\S]*bot\/rest\.bot/);
+  });
+
+  it("says that it is a bound where partitions were not seen at one moment", () => {
+    expect(show("learn", { log: { ...LOG, lostAtMost: true } })).toContain("lost at most 2,");
+  });
+
+  it("gives a loss that is not known as null in JSON", () => {
+    const log = { ...LOG, lost: null };
+    const status = JSON.parse(show("learn", { log }, "json")) as StatusView;
+    expect([status.log.lost, status.log.lostAtMost]).toEqual([null, false]);
   });
 
   it("says that there is no table where there is none", () => {
