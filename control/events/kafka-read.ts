@@ -5,7 +5,7 @@ import type { StoredEvent } from "./log.ts";
 /** Of one answer; a larger batch comes whole nevertheless. */
 const FETCH_BYTES_MAX = 1024 * 1024;
 const FETCH_BYTES_MIN = 64 * 1024;
-/** Of an event in the log: decisions take some 240. What comes above `max` is fetched in vain. */
+/** Of an event in the log, until some were read. */
 const EVENT_BYTES = 512;
 const READ_COMMITTED = 1;
 const OUT_OF_RANGE = 1;
@@ -14,7 +14,12 @@ const LATEST = -1;
 /** A broker that has more and gives nothing is asked again this often before it counts as broken. */
 const EMPTY_MAX = 20;
 
-export type Place = { topic: string; partition: number };
+export type Place = {
+  topic: string;
+  partition: number;
+  /** What events took in the last answer: more than `max` of them are fetched in vain. */
+  eventBytes?: number | undefined;
+};
 
 type Answer = { code: number; stable: bigint; aborted: Aborted[]; records: Buffer };
 
@@ -82,6 +87,9 @@ async function fetchOnce(
   return answer;
 }
 
+const sizeFetch = ({ eventBytes = EVENT_BYTES }: Place, max: number): number =>
+  Math.max(FETCH_BYTES_MIN, Math.min(max * eventBytes, FETCH_BYTES_MAX));
+
 /**
  * At most `max` committed events from an offset; none only at the end. An offset below what the
  * topic still keeps goes on with the first that it keeps.
@@ -94,7 +102,7 @@ export async function readEvents(
 ): Promise<StoredEvent[]> {
   const { topic, partition } = place;
   let position = from;
-  const maxBytes = Math.max(FETCH_BYTES_MIN, Math.min(max * EVENT_BYTES, FETCH_BYTES_MAX));
+  const maxBytes = sizeFetch(place, max);
   for (let empty = 0; empty < EMPTY_MAX; ) {
     const { code, stable, aborted, records } = await fetchOnce(cluster, place, position, maxBytes);
     if (code === OUT_OF_RANGE) {
@@ -103,7 +111,9 @@ export async function readEvents(
       position = first;
       continue;
     }
-    const { events, next } = decodeRecords(records, { partition, from: position, max, aborted });
+    const decoded = decodeRecords(records, { partition, from: position, max, aborted });
+    const { events, next, recordBytes } = decoded;
+    place.eventBytes = recordBytes || place.eventBytes;
     if (events.length > 0 || next >= stable) return events;
     empty = next === position ? empty + 1 : 0;
     position = next;

@@ -27,6 +27,8 @@ export type Decoded = {
   events: StoredEvent[];
   /** Where the next read goes on: behind all that was decoded, also what gave no event. */
   next: bigint;
+  /** Bytes that a record takes in these batches; 0 without any. */
+  recordBytes: number;
 };
 
 type Reader = { bytes: Buffer; at: number };
@@ -175,8 +177,12 @@ function addEvents(batch: Batch, options: DecodeOptions, decoded: Decoded): bool
 /** Events of the batches of one answer, without those of aborted transactions and their marks. */
 export function decodeRecords(bytes: Buffer, options: DecodeOptions): Decoded {
   const isDropped = createAbortedFilter(options.aborted);
-  const decoded: Decoded = { events: [], next: options.from };
+  const decoded: Decoded = { events: [], next: options.from, recordBytes: 0 };
+  let [size, count] = [0, 0];
   for (const batch of listBatches(bytes)) {
+    size += batch.bytes.length;
+    count += batch.bytes.readInt32BE(COUNT_AT);
+    decoded.recordBytes = Math.ceil(size / Math.max(1, count));
     const isTaken = !isDropped(batch) && batch.last >= options.from;
     if (isTaken && !addEvents(batch, options, decoded)) return decoded;
     if (batch.last >= decoded.next) decoded.next = batch.last + 1n;

@@ -2,7 +2,7 @@ import { LimenError } from "../errors.ts";
 import { describeLog, type KafkaSettings } from "../settings-log.ts";
 import { createLane } from "./kafka-append.ts";
 import { connectKafka } from "./kafka-connection.ts";
-import { findEnd, readEvents } from "./kafka-read.ts";
+import { findEnd, type Place, readEvents } from "./kafka-read.ts";
 import { readTopicFacts } from "./kafka-topics.ts";
 import type { EventLog, NewEvent, StoredEvent, Topic } from "./log.ts";
 import { TOPICS, VALUE_BYTES_MAX } from "./log.ts";
@@ -108,10 +108,17 @@ function logOf(settings: KafkaSettings, counts: Counts): EventLog {
   const lanes = new Map(TOPICS.map((topic) => [topic, createLane(writing, nameOf(topic))]));
   const laneOf = (topic: Topic): Lane => lanes.get(topic) as Lane;
   const tellTimes = createCursors();
+  const places = new Map<string, Place>();
+  const placeOf = (topic: Topic, partition: number): Place => {
+    const name = `${topic} ${partition}`;
+    const place = places.get(name) ?? { topic: nameOf(topic), partition };
+    places.set(name, place);
+    return place;
+  };
   return {
     append: (batch) => appendBatch(batch, counts, laneOf),
     read: async (topic, partition, from, max) => {
-      const place = { topic: nameOf(topic), partition };
+      const place = placeOf(topic, partition);
       const events = await connection.attempt(
         `read ${place.topic} ${partition}`,
         READ_MS,

@@ -41,7 +41,8 @@ export type EventLog = {
    * be there: whoever appends again may double them, and readers count by their own numbers.
    */
   append(batch: readonly NewEvent[]): Promise<void>;
-  /** At most `max` events with offset >= `from`, in order; an empty array at the end. */
+  /** At most `max` events with offset >= `from`, in order; an empty array at the end. Fewer than
+   * `max` say nothing of the end, unless the log has one clock. */
   read(topic: Topic, partition: number, from: bigint, max: number): Promise<StoredEvent[]>;
   /** The offset the next event of the partition will have at the least. */
   end(topic: Topic, partition: number): Promise<bigint>;

@@ -82,16 +82,22 @@ function tellCohort({ cohort, slices }: CohortCounts, onScored: OnScored): void 
 type Place = { place: number; next: bigint; isEnd: boolean };
 type Following = { options: CountsFollowerOptions; mirrors: Mirror[]; places: Place[] };
 
+/** Reads to the end, or some thousand records. */
 async function readPlace({ options, mirrors }: Following, place: Place): Promise<number> {
-  const events = await options.log.read("limen.counts", place.place, place.next, READ_EVENTS);
-  for (const event of events) {
-    const record = readRecord(event);
-    const mirror = record && mirrors[record.partition];
-    if (mirror) holdRecord(mirror, record);
-    place.next = event.offset + 1n;
+  let read = 0;
+  place.isEnd = false;
+  while (!place.isEnd && read < READ_EVENTS) {
+    const events = await options.log.read("limen.counts", place.place, place.next, READ_EVENTS);
+    for (const event of events) {
+      const record = readRecord(event);
+      const mirror = record && mirrors[record.partition];
+      if (mirror) holdRecord(mirror, record);
+      place.next = event.offset + 1n;
+    }
+    place.isEnd = events.length === 0;
+    read += events.length;
   }
-  place.isEnd = events.length < READ_EVENTS;
-  return events.length;
+  return read;
 }
 
 /** Takes over what is whole where all that can lie in the log of a partition was read. */

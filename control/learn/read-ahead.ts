@@ -20,6 +20,8 @@ export type ReadAhead = {
 };
 
 const READ_EVENTS = 1_000;
+/** So many have more behind them, as a rule; a read gives some fewer than it was asked for. */
+const PAGE_EVENTS = 500;
 
 export const createReadAhead = (
   log: EventLog,
@@ -55,8 +57,7 @@ async function takePage(ahead: ReadAhead): Promise<StoredEvent[]> {
   return early;
 }
 
-/** Reads a page when all that was read is taken. A full one has another behind it: that is on its
- * way while this one is folded. */
+/** Reads a page when all that was read is taken; the next one is on its way while it is folded. */
 export async function refill(ahead: ReadAhead): Promise<void> {
   if (headOf(ahead)) return;
   ahead.events = await takePage(ahead);
@@ -66,7 +67,7 @@ export async function refill(ahead: ReadAhead): Promise<void> {
   if (!last) return;
   ahead.next = last.offset + 1n;
   ahead.time = last.time;
-  if (ahead.events.length < READ_EVENTS) return;
+  if (ahead.events.length < PAGE_EVENTS) return;
   ahead.coming = readPage(ahead);
   ahead.coming.catch(() => undefined);
 }

@@ -46,6 +46,15 @@ describe("walkBack", () => {
     );
   });
 
+  it("visits all of them where a read gives fewer than it was asked for", async () => {
+    const log = await aLog(10);
+    const stingy: typeof log = {
+      ...log,
+      read: (topic, partition, from, max) => log.read(topic, partition, from, Math.min(max, 2)),
+    };
+    expect((await walk(stingy, 9, 5)).seen).toEqual([9, 8, 7, 6, 5, 4, 3, 2, 1]);
+  });
+
   it("ends where the visitor says so", async () => {
     expect(await walk(await aLog(10), 100, 3, 6)).toEqual({ seen: [9, 8, 7, 6], isBounded: false });
   });
