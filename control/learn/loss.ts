@@ -117,8 +117,8 @@ export type MeasuredLoss = {
 };
 
 /**
- * Loss over all partitions of a log, from the states of all. One in which nothing was ever seen
- * counts as empty. A log of one partition is as of now.
+ * Loss over all partitions of a log, from the states of all. One of which nothing was ever heard
+ * counts as empty: what is missing may be in it. A log of one partition is as of now.
  */
 export function measureStates(states: readonly LearnState[]): MeasuredLoss {
   const [only, other] = states;
@@ -131,5 +131,7 @@ export function measureStates(states: readonly LearnState[]): MeasuredLoss {
     return { missing, isExact: false, at: null };
   }
   const { taken, isExact, at } = chooseTaken(several);
-  return { missing: measureSeveral(taken).missing, isExact, at };
+  const { missing } = measureSeveral(taken);
+  const areHeard = missing === 0 || heard.length === states.length;
+  return { missing, isExact: isExact && areHeard, at };
 }

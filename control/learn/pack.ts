@@ -1,16 +1,28 @@
 import type { Cells } from "../events/counts_pb.ts";
-import type { Cell } from "./cells.ts";
+import { type Cell, LABEL_COUNT } from "./cells.ts";
 
 type Group = { tableDigest: string; arm: number; former: number; columns: Columns };
 /** Bins as differences, which are small numbers; labels; counts. */
 type Columns = [number[], number[], number[]];
 
+/** By bin, then label: as numbers, since comparing by a function takes longer than all the rest. */
+function sortCells(cells: Iterable<Cell>): Cell[] {
+  const list = [...cells];
+  const keys = new Float64Array(list.length);
+  list.forEach(({ bin, label }, at) => {
+    keys[at] = (bin * LABEL_COUNT + label) * list.length + at;
+  });
+  return Array.from(keys.sort(), (key) => list[key % list.length] as Cell);
+}
+
 /** One list a table digest and arm. */
 function groupCells(cells: Iterable<Cell>): Group[] {
-  const sorted = [...cells].sort((a, b) => a.bin - b.bin || a.label - b.label);
   const groups: Group[] = [];
-  for (const { tableDigest, arm, bin, label, count } of sorted) {
-    let group = groups.find((one) => one.arm === arm && one.tableDigest === tableDigest);
+  let group: Group | undefined;
+  for (const { tableDigest, arm, bin, label, count } of sortCells(cells)) {
+    if (group?.arm !== arm || group.tableDigest !== tableDigest) {
+      group = groups.find((one) => one.arm === arm && one.tableDigest === tableDigest);
+    }
     if (!group) {
       group = { tableDigest, arm, former: 0, columns: [[], [], []] };
       groups.push(group);

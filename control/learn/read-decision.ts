@@ -43,12 +43,17 @@ const OUTCOME = 13;
 const HEADERS_MAX = 1_000;
 const NO_BYTES = new Uint8Array(0);
 
+/** Where the fields lie in the bytes: views of them would cost more than all that is read. */
 type Fields = {
-  node: Uint8Array;
-  record: Uint8Array;
+  bytes: Uint8Array;
+  nodeAt: number;
+  nodeEnd: number;
+  recordAt: number;
+  recordEnd: number;
   code: number;
   flags: number;
-  outcome: Uint8Array;
+  outcomeAt: number;
+  outcomeEnd: number;
 };
 type Cursor = { bytes: Uint8Array; at: number };
 
@@ -76,9 +81,9 @@ function readBytes(fields: Fields, cursor: Cursor, field: number): boolean {
   const from = cursor.at;
   cursor.at += length;
   if (length < 0 || cursor.at > cursor.bytes.length) return false;
-  if (field === NODE) fields.node = cursor.bytes.subarray(from, cursor.at);
-  else if (field === RECORD) fields.record = cursor.bytes.subarray(from, cursor.at);
-  else if (field === OUTCOME) fields.outcome = cursor.bytes.subarray(from, cursor.at);
+  if (field === NODE) [fields.nodeAt, fields.nodeEnd] = [from, cursor.at];
+  else if (field === RECORD) [fields.recordAt, fields.recordEnd] = [from, cursor.at];
+  else if (field === OUTCOME) [fields.outcomeAt, fields.outcomeEnd] = [from, cursor.at];
   return true;
 }
 
@@ -89,9 +94,16 @@ function readNumber(fields: Fields, cursor: Cursor, field: number): boolean {
   return value >= 0;
 }
 
+function clearFields(fields: Fields, bytes: Uint8Array): void {
+  fields.bytes = bytes;
+  fields.nodeAt = fields.nodeEnd = fields.recordAt = fields.recordEnd = 0;
+  fields.outcomeAt = fields.outcomeEnd = fields.code = fields.flags = 0;
+}
+
 /** Walks over the fields; false at anything but varints and byte strings that are whole. */
 function walk(bytes: Uint8Array, fields: Fields): boolean {
   const cursor = { bytes, at: 0 };
+  clearFields(fields, bytes);
   while (cursor.at < bytes.length) {
     const tag = readVarint(cursor);
     const wire = tag & 7;
@@ -105,12 +117,17 @@ function walk(bytes: Uint8Array, fields: Fields): boolean {
 /** Fields as the plain reader finds them; it throws what is wrong. */
 function fillPlainly(fields: Fields, value: Uint8Array): void {
   const plain = fromBinary(DecisionSchema, value);
-  fields.node = Buffer.from(plain.node);
-  fields.record = plain.record;
+  const node = Buffer.from(plain.node);
+  const { record } = plain;
+  const outcome = plain.outcome
+    ? toBinary(StructSchema, fromJson(StructSchema, plain.outcome))
+    : NO_BYTES;
+  clearFields(fields, Buffer.concat([node, record, outcome]));
+  fields.nodeEnd = fields.recordAt = node.length;
+  fields.recordEnd = fields.outcomeAt = node.length + record.length;
+  fields.outcomeEnd = fields.bytes.length;
   fields.code = plain.responseCode;
   fields.flags = plain.responseFlags;
-  const { outcome } = plain;
-  fields.outcome = outcome ? toBinary(StructSchema, fromJson(StructSchema, outcome)) : NO_BYTES;
 }
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
@@ -121,23 +138,24 @@ const u32 = (bytes: Uint8Array, at: number): number =>
   (u16(bytes, at) | (u16(bytes, at + 2) << 16)) >>> 0;
 
 /** Whether head and length are those of a record; what is in it is checked while it is read. */
-function isRecord(record: Uint8Array): boolean {
-  if (record.length < layout.RECORD_HEAD) return false;
-  const models = u16(record, layout.RECORD_MODELS_AT);
-  const features = u16(record, layout.RECORD_FEATURES_AT);
+function isRecord({ bytes, recordAt, recordEnd }: Fields): boolean {
+  const length = recordEnd - recordAt;
+  if (length < layout.RECORD_HEAD) return false;
+  const models = u16(bytes, recordAt + layout.RECORD_MODELS_AT);
+  const features = u16(bytes, recordAt + layout.RECORD_FEATURES_AT);
   return (
-    u16(record, layout.RECORD_FORMAT_AT) === layout.RECORD_FORMAT &&
+    u16(bytes, recordAt + layout.RECORD_FORMAT_AT) === layout.RECORD_FORMAT &&
     models <= MODELS_MAX &&
     features <= FEATURES_MAX &&
-    record.length === layout.RECORD_HEAD + models * layout.RECORD_MODEL_SIZE + 4 * features
+    length === layout.RECORD_HEAD + models * layout.RECORD_MODEL_SIZE + 4 * features
   );
 }
 
-function readModel(decision: PlainDecision, record: Uint8Array, model: number): boolean {
-  const at = layout.RECORD_HEAD + model * layout.RECORD_MODEL_SIZE;
-  const segment = u16(record, at + layout.RECORD_MODEL_SEGMENT);
-  const bin = u16(record, at + layout.RECORD_MODEL_BIN);
-  const arm = record[at + layout.RECORD_MODEL_ARM] ?? ARM_COUNT;
+/** `at` is where the model begins. */
+function readModel(decision: PlainDecision, bytes: Uint8Array, at: number, model: number): boolean {
+  const segment = u16(bytes, at + layout.RECORD_MODEL_SEGMENT);
+  const bin = u16(bytes, at + layout.RECORD_MODEL_BIN);
+  const arm = bytes[at + layout.RECORD_MODEL_ARM] ?? ARM_COUNT;
   decision.segment[model] = segment;
   decision.bin[model] = bin;
   decision.arm[model] = arm;
@@ -145,23 +163,25 @@ function readModel(decision: PlainDecision, record: Uint8Array, model: number): 
     segment < SEGMENTS_MAX &&
     (bin < BINS || bin === layout.BIN_NONE) &&
     arm < ARM_COUNT &&
-    (record[at + layout.RECORD_MODEL_TAG] ?? 0) <= TAGS_MAX &&
-    (record[at + layout.RECORD_MODEL_MODE] ?? 0) <= MODE_TAG
+    (bytes[at + layout.RECORD_MODEL_TAG] ?? 0) <= TAGS_MAX &&
+    (bytes[at + layout.RECORD_MODEL_MODE] ?? 0) <= MODE_TAG
   );
 }
 
 /** Fills in what the record says; false when a plain reader has to say what is wrong. */
-function fillRecord(decision: PlainDecision, record: Uint8Array): boolean {
-  if (!isRecord(record)) return false;
-  decision.status = record[layout.RECORD_STATUS_AT] ?? 0;
-  decision.reason = record[layout.RECORD_REASON_AT] ?? 0;
-  decision.seq = u32(record, layout.RECORD_SEQ_AT);
-  decision.vmLow = u32(record, layout.RECORD_VM_AT);
-  decision.vmHigh = u32(record, layout.RECORD_VM_AT + 4);
-  decision.models = u16(record, layout.RECORD_MODELS_AT);
+function fillRecord(decision: PlainDecision, fields: Fields): boolean {
+  if (!isRecord(fields)) return false;
+  const { bytes, recordAt: from } = fields;
+  decision.status = bytes[from + layout.RECORD_STATUS_AT] ?? 0;
+  decision.reason = bytes[from + layout.RECORD_REASON_AT] ?? 0;
+  decision.seq = u32(bytes, from + layout.RECORD_SEQ_AT);
+  decision.vmLow = u32(bytes, from + layout.RECORD_VM_AT);
+  decision.vmHigh = u32(bytes, from + layout.RECORD_VM_AT + 4);
+  decision.models = u16(bytes, from + layout.RECORD_MODELS_AT);
   let isWhole = decision.status <= STATUS_UNSCORED && decision.reason < REASON_COUNT;
   for (let model = 0; model < decision.models; model++) {
-    isWhole = readModel(decision, record, model) && isWhole;
+    const at = from + layout.RECORD_HEAD + model * layout.RECORD_MODEL_SIZE;
+    isWhole = readModel(decision, bytes, at, model) && isWhole;
   }
   return isWhole;
 }
@@ -175,45 +195,39 @@ function readHeader(outcome: Uint8Array): string | undefined {
     : undefined;
 }
 
-/** A text that comes again and again: decoded once. */
-function createTexts<Value>(decode: (bytes: Uint8Array) => Value): (bytes: Uint8Array) => Value {
+/** What is made of bytes that come again and again: made once. */
+function createKnown<Value>(
+  make: (bytes: Uint8Array) => Value,
+): (bytes: Uint8Array, from: number, to: number) => Value {
   const known = new Map<string, Value>();
   let [last, value]: [Uint8Array, Value | undefined] = [NO_BYTES, undefined];
-  const find = (bytes: Uint8Array): Value => {
-    const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+  const find = (own: Uint8Array): Value => {
+    const key = Buffer.from(own).toString("latin1");
     const found = known.get(key);
     if (found !== undefined) return found;
     if (known.size >= HEADERS_MAX) known.clear();
-    const made = decode(bytes);
+    const made = make(own);
     known.set(key, made);
     return made;
   };
-  return (bytes) => {
-    if (value !== undefined && isSame(bytes, last)) return value;
-    value = find(bytes);
-    last = bytes.slice();
+  return (bytes, from, to) => {
+    if (value !== undefined && isSame(bytes, from, to, last)) return value;
+    last = bytes.slice(from, to);
+    value = find(last);
     return value;
   };
 }
 
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+function isSame(bytes: Uint8Array, from: number, to: number, other: Uint8Array): boolean {
+  if (to - from !== other.length) return false;
+  for (let at = 0; at < other.length; at++) if (bytes[from + at] !== other[at]) return false;
   return true;
 }
 
-/** A text from these bytes; the one before is given again while they stay the same. */
-function createRepeated(from: number, length: number): (bytes: Uint8Array) => string {
-  let [text, last] = ["", NO_BYTES];
-  return (bytes) => {
-    let isRepeated = last.length > 0;
-    for (let at = 0; at < length && isRepeated; at++) isRepeated = bytes[from + at] === last[at];
-    if (isRepeated) return text;
-    last = bytes.slice(from, from + length);
-    text = "";
-    for (const byte of last) text += HEX[byte];
-    return text;
-  };
+function writeHex(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += HEX[byte];
+  return text;
 }
 
 /** A reader of stored decisions. Throws "input" with what is wrong with one. */
@@ -235,23 +249,25 @@ export function createDecisionReader(): DecisionReader {
     header: undefined,
   };
   const decoder = new TextDecoder();
-  const nodeOf = createTexts((bytes) => decoder.decode(bytes));
-  const headerOf = createTexts((bytes) => ({ text: readHeader(bytes) }));
-  const digestOf = createRepeated(layout.RECORD_DIGEST_AT, 8);
-  const fields: Fields = { node: NO_BYTES, record: NO_BYTES, code: 0, flags: 0, outcome: NO_BYTES };
+  const nodeOf = createKnown((bytes) => decoder.decode(bytes));
+  const headerOf = createKnown((bytes) => ({ text: readHeader(bytes) }));
+  const digestOf = createKnown(writeHex);
+  const fields = {} as Fields;
+  clearFields(fields, NO_BYTES);
   return (value) => {
-    fields.node = fields.record = fields.outcome = NO_BYTES;
-    fields.code = fields.flags = 0;
     if (!walk(value, fields)) fillPlainly(fields, value);
-    if (!fillRecord(decision, fields.record)) {
-      readRecord(fields.record);
+    const { bytes, recordAt, outcomeAt, outcomeEnd } = fields;
+    if (!fillRecord(decision, fields)) {
+      readRecord(bytes.slice(recordAt, fields.recordEnd));
       throw new LimenError("internal", "decision record: two readers disagree");
     }
-    decision.node = nodeOf(fields.node);
-    decision.tableDigest = digestOf(fields.record);
+    const digestAt = recordAt + layout.RECORD_DIGEST_AT;
+    decision.node = nodeOf(bytes, fields.nodeAt, fields.nodeEnd);
+    decision.tableDigest = digestOf(bytes, digestAt, digestAt + 8);
     decision.code = fields.code;
     decision.flags = fields.flags;
-    decision.header = fields.outcome.length === 0 ? undefined : headerOf(fields.outcome).text;
+    const hasOutcome = outcomeEnd > outcomeAt;
+    decision.header = hasOutcome ? headerOf(bytes, outcomeAt, outcomeEnd).text : undefined;
     return decision;
   };
 }

@@ -4,22 +4,21 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { BIN_NONE } from "../../models/record-layout.ts";
 import { rejectEvent, rejectStored } from "../collect/decode.ts";
 import { LimenError } from "../errors.ts";
 import type { NewEvent, StoredEvent } from "../events/log.ts";
-import { addToCell, type Cells, createCells, LABEL_NONE, type SliceName } from "./cells.ts";
+import type { Cells, SliceName } from "./cells.ts";
+import { countDecision } from "./count-decision.ts";
 import { advance } from "./join/advance.ts";
 import { closeLabels } from "./join/close.ts";
-import { takeDecision } from "./join/decisions.ts";
 import { foldLabel, noteInvalid } from "./join/fold-label.ts";
 import type { LabelSettings } from "./join/sources.ts";
 import { createJoining, type Joining, keepClosed, type Snapshot } from "./joining.ts";
 import { createLosses, type Losses, noteCut } from "./loss.ts";
-import { createDecisionReader, type DecisionReader, type PlainDecision } from "./read-decision.ts";
+import { createDecisionReader, type DecisionReader } from "./read-decision.ts";
 import { isJson, type OpenLabel, openJson } from "./relay.ts";
 import { createSeqs, noteRecord, type Seqs } from "./seqs.ts";
-import { type KnownTables, modelNamesOf, type NamesOf, slicesOf } from "./tables.ts";
+import type { KnownTables, NamesOf } from "./tables.ts";
 
 export type { NamesOf, TableNames } from "./tables.ts";
 
@@ -166,70 +165,6 @@ export function closeCohort(state: LearnState, event: StoredEvent): boolean {
   return !isFirst;
 }
 
-function openCohort(state: LearnState, offset: bigint): CohortCounts {
-  const found = state.cohorts.get(state.open);
-  if (found) return found;
-  const made = { ...createCells(), cohort: state.open, from: offset, to: offset };
-  state.cohorts.set(state.open, made);
-  return made;
-}
-
-const LABEL_FREE = { arm: 0, bin: 0, label: LABEL_NONE };
-
-/** Slices of the models that scored, at their places; throws when the table does not have them. */
-function nameScores(state: LearnState, decision: PlainDecision, namesOf: NamesOf): SliceName[] {
-  const { models, bin, segment, tableDigest } = decision;
-  const names: SliceName[] = [];
-  for (let model = 0; model < models; model++) {
-    if (bin[model] === BIN_NONE) continue;
-    const slices = slicesOf(state.tables, tableDigest, namesOf);
-    const name = slices[model]?.[segment[model] ?? 0];
-    if (!name) {
-      const what = `model ${model} or segment ${segment[model]}`;
-      throw new LimenError("input", `decision: table ${tableDigest} has no ${what}`);
-    }
-    names[model] = name;
-  }
-  return names;
-}
-
-/** Adds what the models scored to the open cohort. */
-function countScores(
-  state: LearnState,
-  offset: bigint,
-  { arm, bin, tableDigest }: PlainDecision,
-  names: readonly SliceName[],
-): void {
-  const cohort = openCohort(state, offset);
-  const isNew = offset >= state.toldTo;
-  // Empty where a model did not score.
-  names.forEach((name, model) => {
-    LABEL_FREE.arm = arm[model] ?? 0;
-    LABEL_FREE.bin = bin[model] ?? 0;
-    addToCell(cohort, name, tableDigest, LABEL_FREE, 1);
-    if (isNew) state.settings.onScored?.(name, LABEL_FREE.bin);
-  });
-  cohort.to = offset + 1n;
-}
-
-function countDecision(
-  state: LearnState,
-  event: StoredEvent,
-  decision: PlainDecision,
-  namesOf: NamesOf,
-): void {
-  countScores(state, event.offset, decision, nameScores(state, decision, namesOf));
-  state.counters.decisions++;
-  const status = `${decision.status}/${decision.reason}`;
-  state.statuses.set(status, (state.statuses.get(status) ?? 0) + 1);
-  const { joining } = state;
-  if (!joining) return;
-  const models = modelNamesOf(state.tables, decision.tableDigest, namesOf);
-  const { time, key, offset } = event;
-  const { labelsNext } = joining;
-  takeDecision(joining.join, { time, key, offset, labelsNext, models }, decision);
-}
-
 function reject(state: LearnState, thrown: unknown, offset: bigint, value: Uint8Array): void {
   state.counters.rejected++;
   if (state.rejected.length >= REJECTED_MAX || offset < state.rejectedTo) return;
@@ -257,6 +192,7 @@ function relay(state: LearnState, { join }: Joining, event: StoredEvent): string
 /** Moves the join on to a time: cohorts whose window is over by it are closed. */
 function advanceTo(state: LearnState, joining: Joining, time: number, namesOf: NamesOf): void {
   const { join, labelsNext, unsaved } = joining;
+  if (time <= join.time) return;
   advance(join, time, (cohort) => {
     const closed = closeLabels(join, cohort, labelsNext, state.tables, namesOf);
     keepClosed(joining, closed);

@@ -1,4 +1,3 @@
-import { LimenError } from "../errors.ts";
 import { nameSlice, type SliceName } from "./cells.ts";
 
 /** What is needed of a table: names for the numbers in a record. */
@@ -11,12 +10,18 @@ export type NamesOf = (tableDigest: string) => TableNames | undefined;
 
 /** Names of slices by model and segment of a table, made once. */
 export type SliceNames = readonly (readonly SliceName[])[];
-export type KnownTables = Map<string, { models: readonly string[]; slices: SliceNames }>;
+export type KnownTable = { models: readonly string[]; slices: SliceNames };
+export type KnownTables = Map<string, KnownTable>;
 
 /** A few kilobytes each; a restart of a long log may meet many. */
 const TABLES_MAX = 256;
 
-function findTable(known: KnownTables, tableDigest: string, namesOf: NamesOf) {
+/** Names of the models and slices of a table; undefined when nobody knows it. */
+export function findTable(
+  known: KnownTables,
+  tableDigest: string,
+  namesOf: NamesOf,
+): KnownTable | undefined {
   const found = known.get(tableDigest);
   if (found) return found;
   const names = namesOf(tableDigest);
@@ -29,19 +34,3 @@ function findTable(known: KnownTables, tableDigest: string, namesOf: NamesOf) {
   known.set(tableDigest, made);
   return made;
 }
-
-/** The slices of a table; throws when nobody knows the table. */
-export function slicesOf(known: KnownTables, tableDigest: string, namesOf: NamesOf): SliceNames {
-  const table = findTable(known, tableDigest, namesOf);
-  if (table) return table.slices;
-  throw new LimenError("input", `decision: table ${tableDigest} is not in the history`);
-}
-
-const NO_MODELS: readonly string[] = [];
-
-/** Names of the models of a table, in its order; none when nobody knows the table. */
-export const modelNamesOf = (
-  known: KnownTables,
-  tableDigest: string,
-  namesOf: NamesOf,
-): readonly string[] => findTable(known, tableDigest, namesOf)?.models ?? NO_MODELS;

@@ -1,14 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LimenError } from "../errors.ts";
 import { joinGroup } from "../events/kafka-group.ts";
-import type { EventLog } from "../events/log.ts";
-import type { History } from "../history/history.ts";
 import { createLearner, type Learner } from "../learn/follow.ts";
 import { createCountsFollower } from "../learn/follow-counts.ts";
 import { KEEP_NONE } from "../learn/kept.ts";
 import { type Deciding, openDeciding } from "./deciding.ts";
 import { createFace } from "./faces.ts";
 import { createOpener } from "./labels.ts";
+import { nameReads } from "./name-reads.ts";
 import { createTurns } from "./open.ts";
 import { nameProcess, type Opened, type Started } from "./opened.ts";
 import { createSayOnce } from "./say-once.ts";
@@ -23,17 +22,6 @@ const TAKE_AGAIN_MS = 1_000;
 /** After another process has claimed: longer than a member that is gone stays in the group, so that
  * two that both believe they decide do not take it from each other for long. */
 const CLAIM_AGAIN_MS = 10_000;
-
-/** A table is in the history before any proxy decides by it: after another look at the history every
- * decision that was read can be named. */
-const nameReads = (log: EventLog, history: History): EventLog => ({
-  ...log,
-  read: async (topic, ...place) => {
-    const events = await log.read(topic, ...place);
-    if (topic === "limen.decisions" && events.length > 0) await history.refresh();
-    return events;
-  },
-});
 
 async function beginDeciding({ settings, history, log, say }: Opened): Promise<Deciding> {
   const { cohortMs: sliceMs, labels } = settings;
@@ -106,15 +94,17 @@ function createDecider(opened: Opened) {
 /** Follows what the group gave last; tries again while the log is away. */
 function createTaker({ log, signal, say }: Opened, learner: Learner) {
   const inTurn = createTurns();
+  const taking = createSayOnce("taking partitions", say);
   let newest: readonly number[] = [];
   const take = async (partitions: readonly number[]): Promise<void> => {
     while (partitions === newest && !signal.aborted) {
       try {
         await learner.setPartitions(partitions);
+        taking.worked();
         say(`follows ${partitions.length} of ${log.partitions("limen.decisions")} partitions`);
         return;
       } catch (thrown) {
-        say(LimenError.from(thrown, "taking partitions").message);
+        taking.failed(thrown);
         await sleep(TAKE_AGAIN_MS, undefined, { signal }).catch(() => undefined);
       }
     }
@@ -154,14 +144,17 @@ export async function startLearn(opened: Opened): Promise<Started> {
   const decider = createDecider(opened);
   onClose(decider.ended);
   const take = createTaker(opened, learner);
+  const staying = createSayOnce("staying in the group", say);
   const group = joinGroup(settings.log, {
     // Groups of other topics are not this one.
     groupId: `${settings.log.prefix}${settings.log.group}`,
     onAssigned: (partitions) => {
+      // It gives none as well when the group is lost.
+      if (partitions.length > 0) staying.worked();
       decider.want(partitions.includes(DECIDING_PARTITION));
       take(partitions);
     },
-    onError: ({ message }) => say(message),
+    onError: staying.failed,
   });
   onClose(group.close);
   const running = Promise.all([

@@ -6,8 +6,11 @@ import { createHashId } from "../../control/collect/hash-id.ts";
 import { StreamAccessLogsMessageSchema } from "../../control/collect/proto/access-log_pb.ts";
 import { openKafkaLog } from "../../control/events/kafka.ts";
 import type { EventLog, NewEvent } from "../../control/events/log.ts";
+import { openHistory } from "../../control/history/history.ts";
 import { createLearner } from "../../control/learn/follow.ts";
 import { createCountsFollower } from "../../control/learn/follow-counts.ts";
+import { KEEP_NONE } from "../../control/learn/kept.ts";
+import { nameReads } from "../../control/service/name-reads.ts";
 import type { KafkaSettings } from "../../control/settings-log.ts";
 import { aSource, labelSettings } from "../support/labels.ts";
 import { createMessages, LABEL_EACH, MESSAGE_ENTRIES, openFeed } from "./kafka-load.ts";
@@ -76,7 +79,8 @@ const forgetful = (log: EventLog): EventLog => ({
 
 async function openLearner({ settingsOf, count }: Place): Promise<Runner> {
   const read = await openKafkaLog(settingsOf("read-"));
-  return () => runLearner(read, count);
+  const history = await openHistory(read);
+  return () => runLearner(nameReads(read, history), count);
 }
 
 async function runLearner(read: EventLog, count: number): Promise<Done> {
@@ -86,6 +90,7 @@ async function runLearner(read: EventLog, count: number): Promise<Done> {
     namesOf: namesOfSegments(SEGMENTS),
     labels: LABELS,
     checkpointMs: CHECKPOINT_MS,
+    keep: KEEP_NONE,
     onCheckpoint: () => {
       checkpoints++;
     },

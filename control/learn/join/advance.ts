@@ -3,7 +3,7 @@ import { releaseBefore } from "./held.ts";
 import { expireWaiting } from "./labels.ts";
 import { type HeldCohort, type JoinState, oldestNeeded } from "./state.ts";
 
-/** Moves time on: the cohorts that close by it, oldest first, are given to `close`. */
+/** Moves time on, never back: the cohorts that close by it, oldest first, are given to `close`. */
 export function advance(join: JoinState, time: number, close: (cohort: HeldCohort) => void): void {
   if (time <= join.time) return;
   join.time = time;

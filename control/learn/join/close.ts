@@ -1,7 +1,6 @@
 import { BIN_NONE } from "../../../models/record-layout.ts";
 import { addToCell, type Cells, createCells } from "../cells.ts";
-import type { KnownTables, NamesOf } from "../tables.ts";
-import { slicesOf } from "../tables.ts";
+import { findTable, type KnownTables, type NamesOf } from "../tables.ts";
 import { judgeSilence } from "./arrivals.ts";
 import { armOf, labelOf } from "./marks.ts";
 import { endOf, type HeldCohort, type JoinState } from "./state.ts";
@@ -37,7 +36,7 @@ function tallyEntry(
     const place = at * ring.stride + model;
     const bin = ring.bin[place] ?? BIN_NONE;
     if (bin === BIN_NONE) continue;
-    const name = slicesOf(known, digest, namesOf)[model]?.[ring.segment[place] ?? 0];
+    const name = findTable(known, digest, namesOf)?.slices[model]?.[ring.segment[place] ?? 0];
     const mark = ring.mark[place] ?? 0;
     const cell = { arm: armOf(mark), bin, label: labelOf(mark, isCrowded) };
     if (name) addToCell(cells, name, digest, cell, 1);

@@ -1,7 +1,7 @@
 import { ARM_AUDIT, ARM_CANDIDATE, ARM_EXTRA } from "../../../models/decision.ts";
 import { BIN_NONE } from "../../../models/record-layout.ts";
 import type { PlainDecision } from "../read-decision.ts";
-import { addEntry, findNewest, type Held, indexEntry, thinFrom } from "./held.ts";
+import { addEntry, findPrevious, type Held, indexEntry, thinFrom } from "./held.ts";
 import { joinWaiting, type Spoken, setLabel } from "./labels.ts";
 import { armOf, markArm } from "./marks.ts";
 import { isWatched, type LabelSource, readOutcomeLabel } from "./sources.ts";
@@ -133,6 +133,13 @@ function cohortAt(join: JoinState, time: number, offset: bigint, labelsFrom: big
   return made;
 }
 
+/** Little-endian. */
+const readInt32 = (bytes: Uint8Array, at: number): number =>
+  (bytes[at] ?? 0) |
+  ((bytes[at + 1] ?? 0) << 8) |
+  ((bytes[at + 2] ?? 0) << 16) |
+  ((bytes[at + 3] ?? 0) << 24);
+
 function fill(
   join: JoinState,
   key: Uint8Array,
@@ -141,9 +148,8 @@ function fill(
 ): number {
   const { held: ring } = join;
   const at = addEntry(ring, decision.models);
-  const view = new DataView(key.buffer, key.byteOffset, 8);
-  ring.keyLow[at] = view.getInt32(0, true);
-  ring.keyHigh[at] = view.getInt32(4, true);
+  ring.keyLow[at] = readInt32(key, 0);
+  ring.keyHigh[at] = readInt32(key, 4);
   ring.time[at] = time;
   ring.vmLow[at] = decision.vmLow;
   ring.vmHigh[at] = decision.vmHigh;
@@ -185,10 +191,8 @@ export function takeDecision(join: JoinState, place: DecisionPlace, decision: Pl
   if (!passes(hash, cohort.halved[own])) return;
   cohort.kept[own]++;
   const n = fill(join, key, place, decision);
-  const at = n & join.held.mask;
-  const former = findNewest(join.held, join.held.keyLow[at] ?? 0, join.held.keyHigh[at] ?? 0);
   indexEntry(join.held);
-  markCrowded(join, n, former);
+  markCrowded(join, n, findPrevious(join.held, n));
   joinOwn(join, n, decision);
   if (join.waiting.size > 0) joinWaiting(join, n);
 }

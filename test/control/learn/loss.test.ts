@@ -152,7 +152,7 @@ describe("measureStates", () => {
     }
   });
 
-  it("is none of nothing, and leaves out a partition in which nothing was ever seen", async () => {
+  it("is none of nothing, and a bound where nothing was heard of a partition", async () => {
     const stage = await start(3);
     expect(measureStates(stage.follow().states)).toEqual({ missing: 0, isExact: true, at: null });
     const follower = stage.follow();
@@ -163,7 +163,19 @@ describe("measureStates", () => {
     await rest(stage, 20);
     await readOn(follower);
     expect(follower.states[2]?.next).toBe(0n);
-    expect(measureStates(follower.states)).toMatchObject({ missing: 2, isExact: true });
+    expect(measureStates(follower.states)).toMatchObject({ missing: 2, isExact: false });
+  });
+
+  it("is exact where nothing is missing, whatever was heard", async () => {
+    const stage = await start(3);
+    const follower = stage.follow();
+    for (const at of [3, 4, 5]) {
+      await arrive(stage, { vm: 0, at }, at % 2);
+      await rest(stage, 1);
+    }
+    await rest(stage, 20);
+    await readOn(follower);
+    expect(measureStates(follower.states)).toMatchObject({ missing: 0, isExact: true });
   });
 });
 
