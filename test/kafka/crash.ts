@@ -24,7 +24,7 @@ const EQUAL_MS = 2_000;
 const RESTART_MS = 90_000;
 /** Traffic goes on for so long after the last one is back. */
 const WHOLE_MS = 2_500;
-const LOST_MS = 10_000;
+const LOST_MS = 20_000;
 const POLL_MS = 200;
 
 export type CrashResult = {
