@@ -2,6 +2,7 @@
 // SIGSTOP, so that connections stay open and nothing comes back.
 import { execFile } from "node:child_process";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startTestKafka, type TestKafka } from "../support/broker.ts";
 import { LOOPBACK, waitFor } from "../support/envoy.ts";
@@ -10,6 +11,11 @@ import { openRoles, type RoleProcess, type Roles, waitForDecider } from "../supp
 const LIMEN = join(import.meta.dirname, "../../control/cli/limen.js");
 /** 10 s of one read that nobody shortens, and the program's start on a machine that is busy. */
 const VERB_MS = 14_000;
+/** Twice what one read waits. */
+const OUTAGE_MS = 20_000;
+/** A part that had nothing to do since holds the end back for 25 s. */
+const END_MS = 60_000;
+const SETTLE_MS = 5_000;
 
 let kafka: TestKafka | undefined;
 let roles: Roles | undefined;
@@ -62,6 +68,30 @@ describe("while Kafka does not answer", () => {
       expect(err).toContain(`event log kafka://${kafka.brokers[0]}`);
       expect(err).toMatch(/; [a-z]+ [^;]+$/);
       expect([code, ms < VERB_MS]).toEqual([1, true]);
+    });
+  }
+});
+
+describe("an outage of Kafka", () => {
+  for (const role of ["learn", "serve"] as const) {
+    it(`is said once when it begins and once when it ends by a process of role ${role}`, async ({
+      skip,
+    }) => {
+      const process_ = roles?.of(role)[0];
+      if (!process_) return skip();
+      await sleep(SETTLE_MS);
+      const before = process_.readLog().length;
+      signal("SIGSTOP");
+      await sleep(OUTAGE_MS);
+      signal("SIGCONT");
+      const read = () => process_.readLog().slice(before).trim().split("\n");
+      await waitFor("it to end", () => (/works again/.test(read().join()) ? true : null), END_MS);
+      await sleep(SETTLE_MS);
+      const lines = read().filter((line) => /event log|works again/.test(line));
+      expect(lines).toEqual([
+        expect.stringMatching(/event log kafka:.*: /),
+        "event log: works again",
+      ]);
     });
   }
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { LimenError } from "../../../control/errors.ts";
 import { createSayOnce } from "../../../control/service/say-once.ts";
 
 function listen() {
@@ -32,5 +33,72 @@ describe("createSayOnce", () => {
     const { said, worked } = listen();
     worked();
     expect(said).toEqual([]);
+  });
+});
+
+describe("createSayOnce, while the event log is away", () => {
+  const away = (doing: string): LimenError =>
+    new LimenError("unavailable", `event log kafka://b:9092: ${doing}; look at the brokers`);
+  const LATER_MS = 25_000;
+
+  /** Two parts of one process, at a time that is set. */
+  function open() {
+    const said: string[] = [];
+    const say = (line: string): number => said.push(line);
+    const clock = { ms: 0 };
+    const part = (what: string) => createSayOnce(what, say, () => clock.ms);
+    return { said, clock, reading: part("reading"), writing: part("writing") };
+  }
+
+  it("says the first failure of several parts, and no other of that outage", () => {
+    const { said, reading, writing } = open();
+    reading.failed(away("read"));
+    writing.failed(away("append"));
+    reading.failed(away("find the end"));
+    expect(said).toEqual([away("read").message]);
+  });
+
+  it("says that it is back when the last part works again", () => {
+    const { said, reading, writing } = open();
+    reading.failed(away("read"));
+    writing.failed(away("append"));
+    reading.worked();
+    expect(said).toHaveLength(1);
+    writing.worked();
+    expect(said.slice(1)).toEqual(["event log: works again"]);
+  });
+
+  it("does not wait longer than 25 s for a part that has nothing to do", () => {
+    const { said, clock, reading, writing } = open();
+    reading.failed(away("read"));
+    writing.failed(away("append"));
+    clock.ms = LATER_MS - 1;
+    reading.worked();
+    expect(said).toHaveLength(1);
+    clock.ms = LATER_MS;
+    reading.worked();
+    expect(said.slice(1)).toEqual(["event log: works again"]);
+  });
+
+  it("says the next outage", () => {
+    const { said, reading } = open();
+    reading.failed(away("read"));
+    reading.worked();
+    reading.failed(away("read"));
+    expect(said).toEqual([said[0], "event log: works again", said[0]]);
+  });
+
+  it("says another failure all the same", () => {
+    const { said, reading, writing } = open();
+    reading.failed(away("read"));
+    writing.failed(new LimenError("refused", "event log kafka://b:9092: append: no rights"));
+    expect(said[1]).toContain("no rights");
+  });
+
+  it("says an outage for each process of its own", () => {
+    const [one, other] = [open(), open()];
+    one.reading.failed(away("read"));
+    other.reading.failed(away("read"));
+    expect([one.said, other.said]).toEqual([[away("read").message], [away("read").message]]);
   });
 });
