@@ -1,14 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LimenError } from "../errors.ts";
 import { joinGroup } from "../events/kafka-group.ts";
-import type { EventLog } from "../events/log.ts";
-import type { History } from "../history/history.ts";
 import { createLearner, type Learner } from "../learn/follow.ts";
 import { createCountsFollower } from "../learn/follow-counts.ts";
 import { KEEP_NONE } from "../learn/kept.ts";
 import { type Deciding, openDeciding } from "./deciding.ts";
 import { createFace } from "./faces.ts";
 import { createOpener } from "./labels.ts";
+import { nameReads } from "./name-reads.ts";
 import { createTurns } from "./open.ts";
 import { nameProcess, type Opened, type Started } from "./opened.ts";
 import { createSayOnce } from "./say-once.ts";
@@ -23,17 +22,6 @@ const TAKE_AGAIN_MS = 1_000;
 /** After another process has claimed: longer than a member that is gone stays in the group, so that
  * two that both believe they decide do not take it from each other for long. */
 const CLAIM_AGAIN_MS = 10_000;
-
-/** A table is in the history before any proxy decides by it: after another look at the history every
- * decision that was read can be named. */
-const nameReads = (log: EventLog, history: History): EventLog => ({
-  ...log,
-  read: async (topic, ...place) => {
-    const events = await log.read(topic, ...place);
-    if (topic === "limen.decisions" && events.length > 0) await history.refresh();
-    return events;
-  },
-});
 
 async function beginDeciding({ settings, history, log, say }: Opened): Promise<Deciding> {
   const { cohortMs: sliceMs, labels } = settings;
