@@ -1,20 +1,19 @@
 // `limen doctor` against a real Envoy and a real service, healthy and with one thing wrong at a time.
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect } from "vitest";
-import type { Finding } from "../../control/doctor/finding.ts";
 import { type BootstrapOptions, buildBootstrap } from "../../control/envoy/bootstrap.ts";
 import { startEcho } from "../../control/envoy/echo.ts";
 import { buildDynamic, writeYaml } from "../../control/envoy/files.ts";
 import { type Service, startService } from "../../control/service.ts";
 import { parseSettings } from "../../control/settings.ts";
+import { runDoctor, runLimen } from "../support/doctor.ts";
 import { findEnvoy, itOnEnvoy, LOOPBACK, type RunningEnvoy, waitFor } from "../support/envoy.ts";
 import { atStrike, MODULE, startProxy, strikeStage, TAG_ROUTE } from "../support/stage.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
-const LIMEN = join(ROOT, "control/cli/limen.js");
 
 let folder = "";
 beforeEach(() => {
@@ -66,25 +65,6 @@ const hasTable = (envoy: RunningEnvoy) =>
     return Object.values(stats).some((count) => count > 0) ? true : null;
   });
 
-/** Not in one step: the service it asks is in this process. */
-function limen(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [LIMEN, ...args], (_error, out, err) =>
-      resolve({ code: child.exitCode, out, err }),
-    );
-  });
-}
-
-async function doctor(...args: string[]) {
-  const { code, out, err } = await limen("doctor", ...args, "-o", "json");
-  if (out === "") throw new Error(err);
-  const { findings } = JSON.parse(out) as { findings: Finding[] };
-  const find = (check: string): Finding | undefined =>
-    findings.find((each) => each.check === check);
-  const wrong = findings.filter(({ state }) => state === "fail").map(({ check }) => check);
-  return { code, findings, find, wrong };
-}
-
 const adminOf = (envoy: RunningEnvoy): string[] => ["--admin", `${LOOPBACK}:${envoy.adminPort}`];
 const serverOf = ({ http }: Service): string[] => ["--server", `http://${http}`];
 const probeOf = (envoy: RunningEnvoy): string[] => ["--probe", `http://${LOOPBACK}:${envoy.port}/`];
@@ -115,7 +95,7 @@ describe("limen doctor", () => {
     const service = await openService();
     const envoy = await openProxy(service);
     await hasTable(envoy);
-    const { code, findings } = await doctor(
+    const { code, findings } = await runDoctor(
       ...adminOf(envoy),
       ...serverOf(service),
       ...probeOf(envoy),
@@ -131,7 +111,11 @@ describe("limen doctor", () => {
       byFiles(() => undefined),
     );
     await hasTable(envoy);
-    const { findings } = await doctor(...adminOf(envoy), ...serverOf(service), ...probeOf(envoy));
+    const { findings } = await runDoctor(
+      ...adminOf(envoy),
+      ...serverOf(service),
+      ...probeOf(envoy),
+    );
     expect(findings.filter(({ state }) => state !== "ok")).toEqual([]);
   });
 
@@ -144,7 +128,7 @@ describe("limen doctor", () => {
       const stats = await envoy.readStats("control_plane.connected_state$");
       return Object.values(stats)[0] === 0 ? true : null;
     });
-    const ran = await doctor(...adminOf(envoy), ...serverOf(service), ...probeOf(envoy));
+    const ran = await runDoctor(...adminOf(envoy), ...serverOf(service), ...probeOf(envoy));
     expect([ran.code, ran.wrong]).toEqual([1, ["connection", "service"]]);
     expect([ran.find("answer")?.state, ran.find("tag")?.seen]).toEqual([
       "ok",
@@ -166,7 +150,7 @@ describe("limen doctor", () => {
         all.push(...moved.map((each) => ({ "@type": type, ...each })));
       });
       const admin = await startRefusing(service, arrange);
-      const { find, code } = await doctor("--admin", `${LOOPBACK}:${admin}`, "--no-service");
+      const { find, code } = await runDoctor("--admin", `${LOOPBACK}:${admin}`, "--no-service");
       expect(code).toBe(1);
       expect(find("listeners")?.seen).toMatch(/must have a statically defined non-EDS cluster/);
     },
@@ -182,7 +166,7 @@ describe("limen doctor", () => {
         }
       });
       const admin = await startRefusing(service, arrange);
-      const { find, code } = await doctor("--admin", `${LOOPBACK}:${admin}`, "--no-service");
+      const { find, code } = await runDoctor("--admin", `${LOOPBACK}:${admin}`, "--no-service");
       expect(code).toBe(1);
       expect(find("listeners")?.seen).toMatch(/router must be the last filter/);
     },
@@ -196,7 +180,7 @@ describe("limen doctor", () => {
       return bootstrap;
     });
     await hasTable(envoy);
-    const ran = await doctor(...adminOf(envoy), ...serverOf(service), ...probeOf(envoy));
+    const ran = await runDoctor(...adminOf(envoy), ...serverOf(service), ...probeOf(envoy));
     expect([ran.code, ran.wrong]).toEqual([1, ["access-log", "record"]]);
     expect(ran.find("access-log")?.seen).toContain("no gRPC access log");
   });
@@ -209,7 +193,7 @@ describe("limen doctor", () => {
         buildBootstrap({ ...options, removeForged: false }),
       );
       await hasTable(envoy);
-      const ran = await doctor(...adminOf(envoy), ...serverOf(service), ...probeOf(envoy));
+      const ran = await runDoctor(...adminOf(envoy), ...serverOf(service), ...probeOf(envoy));
       expect([ran.find("forged")?.state, ran.find("forgery")?.state]).toEqual(["warn", "ok"]);
     },
   );
@@ -219,7 +203,7 @@ describe("limen doctor", () => {
     const envoy = await openProxy(service, (options) =>
       buildBootstrap({ ...options, filters: [], removeForged: false }),
     );
-    const ran = await doctor(...adminOf(envoy), ...serverOf(service), ...probeOf(envoy));
+    const ran = await runDoctor(...adminOf(envoy), ...serverOf(service), ...probeOf(envoy));
     expect(ran.wrong).toEqual(expect.arrayContaining(["filter", "forgery", "seen", "record"]));
   });
 
@@ -229,7 +213,7 @@ describe("limen doctor", () => {
       const guest = { name: "guest", vmId: "limen", wasmPath: MODULE, table: new Uint8Array(0) };
       return buildBootstrap({ ...options, filters: [...options.filters, guest] });
     });
-    const { find } = await doctor(...adminOf(envoy), "--no-service");
+    const { find } = await runDoctor(...adminOf(envoy), "--no-service");
     expect(find("vm")).toMatchObject({
       state: "fail",
       seen: 'vm_id "limen" is also that of guest',
@@ -240,8 +224,8 @@ describe("limen doctor", () => {
     const service = await openService();
     const envoy = await openProxy(service);
     await hasTable(envoy);
-    await limen("off", ...serverOf(service));
-    const ran = await doctor(...adminOf(envoy), ...serverOf(service), ...probeOf(envoy));
+    await runLimen("off", ...serverOf(service));
+    const ran = await runDoctor(...adminOf(envoy), ...serverOf(service), ...probeOf(envoy));
     expect([ran.code, ran.find("service")?.state, ran.find("tag")?.state]).toEqual([
       0,
       "warn",
