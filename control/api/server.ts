@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { z } from "zod";
 import { type Auth, type Guard, openAuth } from "../auth/auth.ts";
+import { HANDSHAKE_MS } from "../auth/grpc.ts";
 import { type Identity, nameActor } from "../auth/roles.ts";
 import type { TlsFiles } from "../auth/tls-files.ts";
 import { type Code, LimenError } from "../errors.ts";
@@ -152,7 +153,8 @@ function createListener(tls: TlsFiles | null, handler: Handler): { server: Serve
     return { cert: certificate, key, ...(clientCa ? { ca: clientCa } : {}) };
   };
   const client = { requestCert: tls.current().clientCa !== null, rejectUnauthorized: false };
-  const server = createTlsServer({ ...readContext(), ...client }, handler);
+  const options = { ...readContext(), ...client, handshakeTimeout: HANDSHAKE_MS };
+  const server = createTlsServer(options, handler);
   return { server, stop: tls.watch(() => server.setSecureContext(readContext())) };
 }
 
@@ -182,6 +184,12 @@ export async function startApi(
   const { server, stop } = createListener(guard.tls, (request, response) => {
     void handle({ service, inTime, guard }, request, response);
   });
+  // The server itself knows of a connection once its handshake is over.
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => {
       reject(explainListen("listen.http", address, error));
@@ -195,7 +203,7 @@ export async function startApi(
       new Promise((resolve) => {
         stop();
         server.close(() => resolve());
-        server.closeAllConnections();
+        for (const socket of sockets) socket.destroy();
       }),
   };
 }

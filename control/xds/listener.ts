@@ -47,7 +47,8 @@ export const SERVER_OPTIONS = {
 
 export type Listener = {
   port: number;
-  /** Refuses new connections at once, and cuts what is left a second after `drainMs`. */
+  /** Refuses new connections at once, and cuts what is left a second after `drainMs`; resolves two
+   * seconds later at the latest. */
   close(drainMs: number): Promise<void>;
 };
 
@@ -67,18 +68,38 @@ export async function listen(
   const port = await bind(server, address, guard);
   return {
     port,
-    close: (drainMs) =>
-      new Promise((resolve) => {
-        // forceShutdown() of grpc-js cuts no connection when channelz is off; drain() does.
-        const host = address.slice(0, address.lastIndexOf(":"));
-        server.drain(`${host}:${port}`, drainMs + CLOSE_GRACE_MS);
-        server.tryShutdown(() => resolve());
-      }),
+    close: (drainMs) => closeServer(server, `${hostOf(address)}:${port}`, drainMs),
   };
 }
 
+const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(":"));
+
 /** Time a client has to take the end of its streams. */
-const CLOSE_GRACE_MS = 1000;
+const CLOSE_GRACE_MS = 1_000;
+/** Time for connections that were opened and did not say who they are yet; after it they hold
+ * nothing back. */
+const CLOSE_LATE_MS = 2_000;
+const CLOSE_LOOK_MS = 100;
+
+function closeServer(server: Server, bound: string, drainMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const graceMs = drainMs + CLOSE_GRACE_MS;
+    // forceShutdown() of grpc-js cuts no connection when channelz is off; drain() does.
+    server.drain(bound, graceMs);
+    let cutting: NodeJS.Timeout | undefined;
+    const late = setTimeout(() => {
+      // A handshake that ends after the first look gives a connection that nobody has told.
+      cutting = setInterval(() => server.drain(bound, 0), CLOSE_LOOK_MS);
+    }, graceMs);
+    const end = (): void => {
+      for (const timer of [late, last]) clearTimeout(timer);
+      clearInterval(cutting);
+      resolve();
+    };
+    const last = setTimeout(end, graceMs + CLOSE_LATE_MS);
+    server.tryShutdown(end);
+  });
+}
 
 /** The port. The library would print a line of its own about what the error says. */
 async function bind(server: Server, address: string, guard: Guard): Promise<number> {
