@@ -22,8 +22,6 @@ import {
 import { consumeByJava, produceByJava } from "./kafka-java.ts";
 import { LABEL_EACH } from "./kafka-load.ts";
 
-/** About what one learner takes here: its checkpoints are as dense as in one that is busy. */
-const FILL_PER_SECOND = 50_000;
 const CHILD = fileURLToPath(new URL("kafka-child.ts", import.meta.url));
 
 export const CONTENDERS = [
@@ -53,12 +51,16 @@ const labelOf = ({ key }: NewEvent): NewEvent =>
   labelEvent(key ?? new Uint8Array(), { label: 1, source: "desk" });
 
 /** Fills the topics at a steady rate of the log's time, labels among the decisions they follow. */
-async function fill(log: EventLog, events: readonly NewEvent[]): Promise<number> {
+async function fill(
+  log: EventLog,
+  events: readonly NewEvent[],
+  perSecond: number,
+): Promise<number> {
   const begun = performance.now();
   for (let at = 0; at < events.length; at += BATCH_EVENTS) {
     const batch = events.slice(at, at + BATCH_EVENTS);
     await log.append([...batch, ...batch.filter((_, n) => n % LABEL_EACH === 7).map(labelOf)]);
-    const dueMs = (1_000 * (at + batch.length)) / FILL_PER_SECOND;
+    const dueMs = (1_000 * (at + batch.length)) / perSecond;
     await sleep(Math.max(0, dueMs - (performance.now() - begun)));
   }
   const spanMs = performance.now() - begun;
@@ -70,14 +72,19 @@ async function fill(log: EventLog, events: readonly NewEvent[]): Promise<number>
   return spanMs;
 }
 
-export async function openStage(kafka: TestKafka, count: number): Promise<Stage> {
+/** Topics, with so many decisions filled in at a rate of the log's time. */
+export async function openStage(
+  kafka: TestKafka,
+  count: number,
+  perSecond: number,
+): Promise<Stage> {
   for (const prefix of ["read-", "write-", "raw-", "java-"]) {
     await makeTopics(kafka.settingsOf(prefix), { partitions: PARTITIONS });
   }
   const messages = makeLoad(count);
   const events = decodeAll(messages);
   const log = await openKafkaLog(kafka.settingsOf("read-"));
-  const spanMs = await fill(log, events);
+  const spanMs = await fill(log, events, perSecond);
   await log.close();
   const bytes = ({ key, value }: NewEvent): number => (key?.length ?? 0) + (value?.length ?? 0);
   return {

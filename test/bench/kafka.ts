@@ -1,5 +1,5 @@
 /** Roles on a real Kafka: rates as ratios, memory, and what they come to at other rates.
- * `npm run bench -- kafka [--full | --rates] [DECISIONS]`. */
+ * `npm run bench -- kafka [--full | --rates] [--fill=PER_SECOND] [DECISIONS]`. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { startTestKafka } from "../support/broker.ts";
 import { drawChart } from "./chart.ts";
@@ -21,6 +21,8 @@ import { showConstants, showSizing } from "./kafka-tables.ts";
 
 const [ROUNDS, WARM] = [7, 1];
 const [DECISIONS, MEMORY_QUICK, MEMORY_FULL] = [200_000, 400_000, 10_000_000];
+/** A third of what one learner takes here: its checkpoints are as dense as in one that is busy. */
+const FILL_PER_SECOND = 50_000;
 const LEARNER_MIN = 0.35;
 const COLLECTOR_MIN = 0.6;
 /** The middle of the last quarter against that of the second one: W is full then, and heaps grown. */
@@ -143,11 +145,11 @@ type Measured = {
 };
 
 /** `memory` 0: the one of the run before stands. */
-async function measure(count: number, memory: number): Promise<Measured | null> {
+async function measure(count: number, memory: number, perSecond: number): Promise<Measured | null> {
   const kafka = await startTestKafka();
   if (!kafka) return null;
   try {
-    const stage = await openStage(kafka, count);
+    const stage = await openStage(kafka, count, perSecond);
     const rounds = await runRounds(stage, ROUNDS, WARM);
     const before = measureTopic(stage, "read-limen.counts");
     await runOnce(stage, "learner");
@@ -225,7 +227,9 @@ export async function benchKafka(args: readonly string[]): Promise<boolean> {
   const before = readLoad();
   const count = Number(args.find((one) => /^\d+$/.test(one)) ?? DECISIONS);
   const memory = args.includes("--full") ? MEMORY_FULL : MEMORY_QUICK;
-  const measured = await measure(count, args.includes("--rates") ? 0 : memory);
+  const fill = args.find((one) => one.startsWith("--fill="))?.slice("--fill=".length);
+  const perSecond = Number(fill ?? FILL_PER_SECOND);
+  const measured = await measure(count, args.includes("--rates") ? 0 : memory, perSecond);
   if (!measured) return true;
   report(measured, `${before} before, ${readLoad()} after`);
   const rates = listMedians(measured.rounds);
