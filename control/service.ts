@@ -10,6 +10,7 @@ import { startServe } from "./service/serve.ts";
 import { createTables } from "./service/tables.ts";
 import type { Settings } from "./settings.ts";
 import { describeLog } from "./settings-log.ts";
+import { hostOf } from "./xds/listener.ts";
 
 export type Service = {
   /** HOST:PORT each listens on; empty where the role has no such listener. */
@@ -19,8 +20,6 @@ export type Service = {
 };
 
 const START = { all: startAll, collect: startCollect, serve: startServe, learn: startLearn };
-
-const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(":"));
 
 /** Starts one role, or all of them in one process. Throws before anything listens, or cleans up. */
 export async function startService(

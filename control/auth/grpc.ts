@@ -1,11 +1,8 @@
 import { type experimental, experimental as grpc, ServerCredentials } from "@grpc/grpc-js";
 import { LimenError } from "../errors.ts";
-import type { TlsFiles } from "./tls-files.ts";
+import { HANDSHAKE_MS, type TlsFiles } from "./tls-files.ts";
 
 type Provider = experimental.CertificateProvider;
-
-/** Of a TLS handshake, on every listener: who opens a connection and says nothing holds it so long. */
-export const HANDSHAKE_MS = 10_000;
 
 /** What a call says of the connection it came by; grpc-js gives a certificate once it was verified. */
 type Authenticated = { getAuthContext(): { sslPeerCertificate?: { raw: Buffer } } | null };
@@ -17,8 +14,8 @@ export function readPeer(call: unknown): Uint8Array | null {
 
 /**
  * Plaintext without files, else credentials that demand a client certificate and go with the files:
- * connections that are open stay, new ones get the new certificate and authority. (grpc-js' own watcher of files closes its
- * listener to all while one of them is missing or does not fit.)
+ * connections that are open stay, new ones get the new certificate and authority. (grpc-js' own
+ * watcher of files closes its listener to all while one of them is missing or does not fit.)
  */
 export function createGrpcCredentials(files: TlsFiles | null): ServerCredentials {
   if (files === null) return ServerCredentials.createInsecure();

@@ -6,6 +6,9 @@ import { LimenError } from "../errors.ts";
 /** Files are looked at this often; short against the life of any certificate. */
 const LOOK_MS = 1000;
 
+/** Of a handshake on every listener: who opens a connection and says nothing holds it so long. */
+export const HANDSHAKE_MS = 10_000;
+
 export type TlsPaths = { certificate: string; key: string; clientCa: string | null };
 export type TlsPem = { certificate: Buffer; key: Buffer; clientCa: Buffer | null };
 

@@ -43,12 +43,13 @@ export function startWatch(server: string, ledger: Ledger, listeners: Listeners)
   };
   const readPartition = async (partition: number): Promise<void> => {
     for (;;) {
-      const query = `partition=${partition}&since=${next[partition] ?? 0}&max=${PAGE}`;
+      const since = next[partition] ?? 0;
+      const query = `partition=${partition}&since=${since}&max=${PAGE}`;
       const page = await callService<DecisionsView>(server, `/v1/decisions?${query}`);
       ledger.decisions.push(...page.decisions);
       next[partition] = page.next;
       while (next.length < page.partitions) next.push(0);
-      if (page.decisions.length < PAGE) return;
+      if (page.next === since) return;
     }
   };
   const readPages = async (): Promise<void> => {

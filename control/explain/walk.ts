@@ -1,5 +1,6 @@
 import { setImmediate as breathe } from "node:timers/promises";
 import type { EventLog, StoredEvent, Topic } from "../events/log.ts";
+import { readFull } from "../events/read-full.ts";
 
 /** Offsets read at once: about a megabyte of decisions. */
 const PAGE = 2_000;
@@ -21,19 +22,6 @@ function visitPage(events: StoredEvent[], upper: bigint, visit: Walk["visit"]): 
   return events.toReversed().every((event) => event.offset >= upper || visit(event));
 }
 
-/** All events in [lower, upper), perhaps some behind: one read may give fewer than were asked for. */
-async function readBetween(log: EventLog, walk: Walk, lower: bigint, upper: bigint) {
-  const events: StoredEvent[] = [];
-  for (let from = lower; from < upper; ) {
-    const more = await log.read(walk.topic, walk.partition, from, Number(upper - from));
-    const last = more.at(-1);
-    if (!last) break;
-    for (const event of more) events.push(event);
-    from = last.offset + 1n;
-  }
-  return events;
-}
-
 /**
  * Walks a partition from its end backwards, page by page: the log has no index but the offset.
  * True when events older than the bound were left out. Others get their turn between two pages.
@@ -44,7 +32,8 @@ export async function walkBack(log: EventLog, walk: Walk): Promise<boolean> {
   const lowest = later(upper - BigInt(walk.bound), 0n);
   while (upper > lowest) {
     const lower = later(upper - BigInt(page), lowest);
-    if (!visitPage(await readBetween(log, walk, lower, upper), upper, visit)) return false;
+    const events = await readFull(log, walk, lower, Number(upper - lower));
+    if (!visitPage(events, upper, visit)) return false;
     upper = lower;
     await breathe();
   }

@@ -1,5 +1,6 @@
 import { LimenError } from "../errors.ts";
 import type { EventLog } from "../events/log.ts";
+import { readFull } from "../events/read-full.ts";
 import { decodeEvent, encodeEvent, type HistoryEvent, type NewHistoryEvent } from "./event.ts";
 import { isDecided, type Live, NOTHING_LIVE, replayEvent } from "./replay.ts";
 
@@ -124,7 +125,8 @@ export async function openHistory(
     claim: (by) => inTurn(() => claim(state, by)),
     isDecider: () => state.live.term === state.term,
     async read(from, max) {
-      const stored = await log.read(TOPIC, PARTITION, BigInt(from), max);
+      const place = { topic: TOPIC, partition: PARTITION } as const;
+      const stored = await readFull(log, place, BigInt(from), max);
       return stored.flatMap(({ offset, time, value }) => {
         const event = decodeEvent(value ?? new Uint8Array());
         return event === null ? [] : { n: Number(offset), time, event };

@@ -39,8 +39,8 @@ const RECORD = 3;
 const CODE = 5;
 const FLAGS = 6;
 const OUTCOME = 13;
-/** Label headers seen; a handful, unless somebody writes them at random. */
-const HEADERS_MAX = 1_000;
+/** Of nodes, digests and label headers each; a handful, unless somebody writes them at random. */
+const KNOWN_MAX = 1_000;
 const NO_BYTES = new Uint8Array(0);
 
 /** Where the fields lie in the bytes: views of them would cost more than all that is read. */
@@ -205,7 +205,7 @@ function createKnown<Value>(
     const key = Buffer.from(own).toString("latin1");
     const found = known.get(key);
     if (found !== undefined) return found;
-    if (known.size >= HEADERS_MAX) known.clear();
+    if (known.size >= KNOWN_MAX) known.clear();
     const made = make(own);
     known.set(key, made);
     return made;

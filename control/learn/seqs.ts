@@ -120,11 +120,13 @@ type Named = { node: string; high: number; vm: bigint; name: string };
 const NAMES_MAX = 2 * VMS_MAX;
 const names = new Map<number, Named>();
 
+export const nameOfVm = ({ vm, node }: Pick<VmSeqs, "vm" | "node">): string => `${vm}/${node}`;
+
 function nameVm(node: string, low: number, high: number): Named {
   const known = names.get(low);
   if (known?.high === high && known.node === node) return known;
   const vm = (BigInt(high) << 32n) | BigInt(low);
-  const made = { node, high, vm, name: `${vm}/${node}` };
+  const made = { node, high, vm, name: nameOfVm({ vm, node }) };
   if (names.size >= NAMES_MAX) names.clear();
   names.set(low, made);
   return made;
@@ -139,14 +141,6 @@ export function noteRecord(
   seq: number,
 ): Arrival {
   const { vm, name } = nameVm(node, low, high);
-  return noteNamed(seqs, name, node, vm, seq);
-}
-
-/** The same for a vm in one piece. */
-export const noteSeq = (seqs: Seqs, node: string, vm: bigint, seq: number): Arrival =>
-  noteNamed(seqs, `${vm}/${node}`, node, vm, seq);
-
-function noteNamed(seqs: Seqs, name: string, node: string, vm: bigint, seq: number): Arrival {
   const known = seqs.vms.get(name);
   if (!known) {
     seqs.vms.set(name, { node, vm, low: seq, high: seq, gaps: [], closedMissing: 0 });
@@ -160,14 +154,13 @@ function noteNamed(seqs: Seqs, name: string, node: string, vm: bigint, seq: numb
   return arrival;
 }
 
-export const nameOfVm = ({ vm, node }: VmSeqs): string => `${vm}/${node}`;
-
 /** Puts a VM back as a checkpoint kept it; they come in order, longest unheard first. */
 export function restoreVm(seqs: Seqs, vm: VmSeqs): void {
   seqs.vms.set(nameOfVm(vm), vm);
 }
 
-function measureOne(seqs: Seqs): Loss {
+/** Loss over all VMs of a partition. */
+export function measureLoss(seqs: Seqs): Loss {
   const loss = { missing: seqs.retiredMissing, unseen: seqs.retiredUnseen };
   for (const vm of seqs.vms.values()) {
     loss.missing += missingOf(vm);
@@ -196,7 +189,11 @@ function joinSpans(a: Span, b: Span): Span {
   };
 }
 
-/** Loss over partitions between which the records of a VM are spread; retired VMs are left out. */
+/**
+ * Loss over partitions between which the records of a VM are spread: what is a gap in one may be
+ * seen in another. VMs that were retired are left out: what was missing in one partition is not
+ * known to be missing in all.
+ */
 export function measureSeveral(several: readonly { vms: ReadonlyMap<string, VmSeqs> }[]): Loss {
   const spans = new Map<string, Span>();
   for (const { vms } of several) {
@@ -211,15 +208,4 @@ export function measureSeveral(several: readonly { vms: ReadonlyMap<string, VmSe
     loss.unseen += Math.max(0, low);
   }
   return loss;
-}
-
-/**
- * Loss over all VMs of a partition, or of all partitions of a log: the records of a VM are spread
- * over them, so what is a gap in one may be seen in another. Over several, VMs that were retired
- * are left out: what was missing in one partition is not known to be missing in all.
- */
-export function measureLoss(seqs: Seqs | readonly Seqs[]): Loss {
-  const several = "vms" in seqs ? [seqs] : seqs;
-  const [only, other] = several;
-  return only && !other ? measureOne(only) : measureSeveral(several);
 }

@@ -72,7 +72,8 @@ export async function listen(
   };
 }
 
-const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(":"));
+/** Of HOST:PORT. */
+export const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(":"));
 
 /** Time a client has to take the end of its streams. */
 const CLOSE_GRACE_MS = 1_000;

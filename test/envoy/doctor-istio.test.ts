@@ -5,16 +5,13 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect } from "vitest";
 import { findFreePort } from "../../control/demo/ports.ts";
 import { startEcho } from "../../control/envoy/echo.ts";
-import { startService } from "../../control/service.ts";
-import { parseSettings } from "../../control/settings.ts";
-import { runDoctor } from "../support/doctor.ts";
+import { openService, runDoctor } from "../support/doctor.ts";
 import { itOnEnvoy, LOOPBACK, waitFor } from "../support/envoy.ts";
 import type { Recordings } from "../support/istio-recording.ts";
 import { replay } from "../support/istio-replay.ts";
 import { ask } from "../support/load.ts";
 import { atStrike, strikeStage } from "../support/stage.ts";
 
-const ROOT = join(import.meta.dirname, "../..");
 const SCRIPT = [["user-agent", "python-requests/2.32"]] as const;
 /** Istio's provider of access logs has no field for the size of its buffer. */
 const KNOWN = ["access-log"];
@@ -28,16 +25,6 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** A service that tags each script. */
-async function openService() {
-  const listen = { xds: `${LOOPBACK}:0`, http: `${LOOPBACK}:0` };
-  const bot = { mode: "tag", audit: 0 };
-  const raw = { limen: 1, models: [join(ROOT, "models/bot")], listen, bot };
-  const service = await startService(parseSettings(raw, null, folder), () => undefined);
-  atStrike(service.close);
-  return service;
-}
-
 async function open(which: keyof Recordings, control: number) {
   const [shop, bots] = [await startEcho("shop"), await startEcho("bots")];
   for (const echo of [shop, bots]) atStrike(echo.close);
@@ -46,7 +33,7 @@ async function open(which: keyof Recordings, control: number) {
 
 describe("limen doctor, on a proxy as istiod configured it", () => {
   itOnEnvoy("finds a gateway well: a tag that arrives, routes and is recorded", async () => {
-    const service = await openService();
+    const service = await openService(folder);
     const { ports, admin } = await open("gateway", Number(service.xds.split(":").at(-1)));
     await waitFor("the table to tag", async () => {
       const { body } = await ask(ports.listener, { headers: SCRIPT });
@@ -61,7 +48,7 @@ describe("limen doctor, on a proxy as istiod configured it", () => {
   });
 
   itOnEnvoy("finds the filter of a sidecar in both directions", async () => {
-    const service = await openService();
+    const service = await openService(folder);
     const { ports, admin } = await open("sidecar", Number(service.xds.split(":").at(-1)));
     const { find, wrong } = await runDoctor("--admin", admin, "--server", `http://${service.http}`);
     const seen = find("filter")?.seen ?? "";

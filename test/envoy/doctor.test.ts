@@ -7,13 +7,10 @@ import { afterEach, beforeEach, describe, expect } from "vitest";
 import { type BootstrapOptions, buildBootstrap } from "../../control/envoy/bootstrap.ts";
 import { startEcho } from "../../control/envoy/echo.ts";
 import { buildDynamic, writeYaml } from "../../control/envoy/files.ts";
-import { type Service, startService } from "../../control/service.ts";
-import { parseSettings } from "../../control/settings.ts";
-import { runDoctor, runLimen } from "../support/doctor.ts";
+import type { Service } from "../../control/service.ts";
+import { openService, runDoctor, runLimen } from "../support/doctor.ts";
 import { findEnvoy, itOnEnvoy, LOOPBACK, type RunningEnvoy, waitFor } from "../support/envoy.ts";
 import { atStrike, MODULE, startProxy, strikeStage, TAG_ROUTE } from "../support/stage.ts";
-
-const ROOT = join(import.meta.dirname, "../..");
 
 let folder = "";
 beforeEach(() => {
@@ -23,21 +20,6 @@ afterEach(async () => {
   await strikeStage();
   rmSync(folder, { recursive: true });
 });
-
-async function openService(): Promise<Service> {
-  const listen = { xds: `${LOOPBACK}:0`, http: `${LOOPBACK}:0` };
-  // No audit: each request a script makes is tagged.
-  const bot = { mode: "tag", audit: 0 };
-  const raw = { limen: 1, models: [join(ROOT, "models/bot")], listen, bot };
-  const service = await startService(parseSettings(raw, null, folder), () => undefined);
-  let closing: Promise<void> | undefined;
-  const close = (): Promise<void> => {
-    closing ??= service.close();
-    return closing;
-  };
-  atStrike(close);
-  return { ...service, close };
-}
 
 type Arrange = (options: BootstrapOptions, folder: string) => object;
 
@@ -92,7 +74,7 @@ function managersOf(value: unknown): Record<string, unknown>[] {
 
 describe("limen doctor", () => {
   itOnEnvoy("finds everything ok when it is, and ends with 0", async () => {
-    const service = await openService();
+    const service = await openService(folder);
     const envoy = await openProxy(service);
     await hasTable(envoy);
     const { code, findings } = await runDoctor(
@@ -105,7 +87,7 @@ describe("limen doctor", () => {
   });
 
   itOnEnvoy("finds the same where listeners come by LDS", async () => {
-    const service = await openService();
+    const service = await openService(folder);
     const envoy = await openProxy(
       service,
       byFiles(() => undefined),
@@ -120,7 +102,7 @@ describe("limen doctor", () => {
   });
 
   itOnEnvoy("says that the service is down, and that the proxy serves without it", async () => {
-    const service = await openService();
+    const service = await openService(folder);
     const envoy = await openProxy(service);
     await hasTable(envoy);
     await service.close();
@@ -139,7 +121,7 @@ describe("limen doctor", () => {
   itOnEnvoy(
     "names the cluster that comes by CDS, for which Envoy refuses the listener",
     async () => {
-      const service = await openService();
+      const service = await openService(folder);
       // The static cluster moves to the file of clusters.
       const arrange = byFiles(({ bootstrap, clusters }) => {
         const fixed = bootstrap["static_resources"] as { clusters: Record<string, unknown>[] };
@@ -159,7 +141,7 @@ describe("limen doctor", () => {
   itOnEnvoy(
     "tells of a filter behind the router, for which Envoy refuses the listener",
     async () => {
-      const service = await openService();
+      const service = await openService(folder);
       const arrange = byFiles(({ listeners }) => {
         for (const manager of managersOf(listeners)) {
           (manager["http_filters"] as unknown[]).reverse();
@@ -173,7 +155,7 @@ describe("limen doctor", () => {
   );
 
   itOnEnvoy("says that nothing is recorded without an access log", async () => {
-    const service = await openService();
+    const service = await openService(folder);
     const envoy = await openProxy(service, (options) => {
       const bootstrap = buildBootstrap(options);
       for (const manager of managersOf(bootstrap)) delete manager["access_log"];
@@ -188,7 +170,7 @@ describe("limen doctor", () => {
   itOnEnvoy(
     "says that nothing removes forged tags while the filter itself still does",
     async () => {
-      const service = await openService();
+      const service = await openService(folder);
       const envoy = await openProxy(service, (options) =>
         buildBootstrap({ ...options, removeForged: false }),
       );
@@ -199,7 +181,7 @@ describe("limen doctor", () => {
   );
 
   itOnEnvoy("sees forged tags arrive where no filter is", async () => {
-    const service = await openService();
+    const service = await openService(folder);
     const envoy = await openProxy(service, (options) =>
       buildBootstrap({ ...options, filters: [], removeForged: false }),
     );
@@ -208,7 +190,7 @@ describe("limen doctor", () => {
   });
 
   itOnEnvoy("names a plugin that shares the VM", async () => {
-    const service = await openService();
+    const service = await openService(folder);
     const envoy = await openProxy(service, (options) => {
       const guest = { name: "guest", vmId: "limen", wasmPath: MODULE, table: new Uint8Array(0) };
       return buildBootstrap({ ...options, filters: [...options.filters, guest] });
@@ -221,7 +203,7 @@ describe("limen doctor", () => {
   });
 
   itOnEnvoy("says off when the service is off, and that nothing is tagged", async () => {
-    const service = await openService();
+    const service = await openService(folder);
     const envoy = await openProxy(service);
     await hasTable(envoy);
     await runLimen("off", ...serverOf(service));

@@ -8,6 +8,7 @@ import {
   type Topic,
   VALUE_BYTES_MAX,
 } from "../../control/events/log.ts";
+import { readFull } from "../../control/events/read-full.ts";
 
 export type LogUnderTest = {
   log: EventLog;
@@ -85,6 +86,16 @@ export function describeConformance(name: string, open: OpenLog): void {
       for (const max of [1, 2, 3, 13, 14, 15]) {
         expect(await readAll(log, "limen.decisions", 0, max)).toEqual(whole);
       }
+    });
+
+    it("gives as many large events as are asked for by readFull", async ({ skip }) => {
+      const log = await start(skip);
+      // As many tables: 5 MB, more than one answer of a broker holds.
+      const large = "x".repeat(50_000);
+      for (let at = 0; at < 10; at++)
+        await log.append(Array.from({ length: 10 }, () => event(large)));
+      const place = { topic: "limen.decisions", partition: 0 } as const;
+      expect((await readFull(log, place, 5n, 90)).length).toBe(90);
     });
 
     it("grows offsets from event to event, also across appends", async ({ skip }) => {

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startApi } from "../../../control/api/server.ts";
 import type { ServiceFace } from "../../../control/api/views.ts";
 import { openAuth } from "../../../control/auth/auth.ts";
-import { HANDSHAKE_MS } from "../../../control/auth/grpc.ts";
+import { HANDSHAKE_MS } from "../../../control/auth/tls-files.ts";
 import { issueWorkload } from "../../support/certificates.ts";
 import { type Guarded, startGuarded } from "../../support/guarded.ts";
 import { AWAY, type Ground, setGround } from "../../support/identity.ts";

@@ -92,6 +92,18 @@ describe("openHistory", () => {
     expect(entry?.event).toMatchObject({ what: "refused", by: "learner", reasons: ["a", "b"] });
   });
 
+  it("reads on where the log gives fewer events than it was asked for", async () => {
+    const log = createMemoryLog();
+    const stingy: typeof log = {
+      ...log,
+      read: (topic, partition, from, max) => log.read(topic, partition, from, Math.min(max, 2)),
+    };
+    const history = await openHistory(stingy);
+    for (let n = 0; n < 7; n++) await history.append([event("proposed")]);
+    expect((await history.read(1, 5)).map(({ n }) => n)).toEqual([1, 2, 3, 4, 5]);
+    expect((await history.read(1, 10)).map(({ n }) => n)).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
   it("replays a log longer than a page", async () => {
     const log = createMemoryLog();
     const history = await openHistory(log);

@@ -4,16 +4,20 @@ import {
   createSeqs,
   GAPS_MAX,
   measureLoss,
-  noteSeq,
+  measureSeveral,
+  noteRecord,
   type Seqs,
   VMS_MAX,
 } from "../../../control/learn/seqs.ts";
 
 const VM = 7n;
+/** With the VM in one piece. */
+const noteSeq = (seqs: Seqs, node: string, vm: bigint, seq: number) =>
+  noteRecord(seqs, node, Number(vm & 0xffffffffn), Number(vm >> 32n), seq);
 const noteAll = (seqs: Seqs, list: readonly number[]): string[] =>
   list.map((seq) => noteSeq(seqs, "n", VM, seq));
 
-describe("noteSeq", () => {
+describe("noteRecord", () => {
   it("tells new from duplicate, and measures loss, as a set of all seqs does, in any order", () => {
     const arrivals = fc.array(fc.nat(60), { minLength: 1, maxLength: 120 });
     fc.assert(
@@ -98,7 +102,7 @@ describe("noteSeq", () => {
   });
 });
 
-describe("measureLoss, over several partitions", () => {
+describe("measureSeveral, over partitions", () => {
   /** Seqs of two VMs that came, each in the partition of its request. */
   const arrivals = fc.array(fc.record({ vm: fc.nat(1), at: fc.nat(80), partition: fc.nat(2) }), {
     minLength: 1,
@@ -123,7 +127,7 @@ describe("measureLoss, over several partitions", () => {
           noteSeq(own, "n", BigInt(vm), (start + at) % 2 ** 32);
         }
         const missing = came.reduce((sum, seen) => sum + countMissing(seen), 0);
-        expect(measureLoss(several).missing).toBe(missing);
+        expect(measureSeveral(several).missing).toBe(missing);
       }),
       { numRuns: 2_000 },
     );
@@ -135,13 +139,13 @@ describe("measureLoss, over several partitions", () => {
       const own = several[Math.imul(seq, 0x9e3779b1) >>> 31];
       if (own) noteSeq(own, "n", VM, seq);
     }
-    expect(measureLoss(several)).toEqual({ missing: 0, unseen: 3 });
+    expect(measureSeveral(several)).toEqual({ missing: 0, unseen: 3 });
   });
 
   it("is the loss of the partition when there is one", () => {
     const seqs = createSeqs();
     noteAll(seqs, [4, 9]);
-    expect(measureLoss([seqs])).toEqual(measureLoss(seqs));
-    expect(measureLoss([])).toEqual({ missing: 0, unseen: 0 });
+    expect(measureSeveral([seqs])).toEqual(measureLoss(seqs));
+    expect(measureSeveral([])).toEqual({ missing: 0, unseen: 0 });
   });
 });
